@@ -1,0 +1,229 @@
+//! The certificate of a peer: RFC 5280 section 4, read once and strictly.
+
+use sha2::{Digest, Sha256};
+use std::fmt;
+use thiserror::Error;
+use x509_parser::certificate::{X509Certificate, X509CertificateParser};
+use x509_parser::extensions::{ParsedExtension, X509Extension};
+use x509_parser::nom::Parser;
+use x509_parser::oid_registry::OID_X509_EXT_SUBJECT_ALT_NAME;
+use x509_parser::x509::X509Version;
+
+use crate::der::{DerError, Element, tag};
+use crate::name::{DistinguishedName, NameError};
+use crate::pem::{self, PemError};
+use crate::subject_alt_name::{SubjectAltName, SubjectAltNameError};
+use crate::timestamp::Timestamp;
+
+/// The longest certificate that is read, in bytes of DER.
+pub const MAXIMUM_DER: usize = 16 * 1024;
+
+/// Why bytes are not a certificate that is believed.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum CertificateError {
+    /// The text is not the PEM of one certificate.
+    #[error("{0}")]
+    Pem(#[from] PemError),
+    /// More than 16 KiB of DER.
+    #[error("a certificate of {0} bytes, at most 16384 are read")]
+    TooLong(usize),
+    /// Not the three elements of RFC 5280 section 4.1, or bytes behind them.
+    #[error("not a certificate: {0}")]
+    Structure(#[from] DerError),
+    /// A field does not have its form in RFC 5280 section 4.1.
+    #[error("not a certificate of RFC 5280 section 4.1")]
+    Field,
+    /// RFC 5280 section 4.1.2.9: extensions exist in version 3 only.
+    #[error("extensions in a certificate of version {0}, expected version 3")]
+    ExtensionsBeforeVersion3(u32),
+    /// The subject is no distinguished name.
+    #[error("subject: {0}")]
+    Subject(NameError),
+    /// The issuer is no distinguished name.
+    #[error("issuer: {0}")]
+    Issuer(NameError),
+    /// RFC 5280 section 4.2: an extension may be there once.
+    #[error("the extension {0} is there twice")]
+    RepeatedExtension(String),
+    /// An extension of a known kind does not have that kind's form.
+    #[error("the extension {0} does not have the form of its kind")]
+    UnreadableExtension(String),
+    /// The subjectAltName does not have its form.
+    #[error("subjectAltName: {0}")]
+    SubjectAltName(#[from] SubjectAltNameError),
+}
+
+/// What a certificate says of its holder. Whether the holder may be believed (the chain, the key) is
+/// the proxy's to check in the handshake.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PeerCertificate {
+    der: Vec<u8>,
+    subject: DistinguishedName,
+    issuer: DistinguishedName,
+    serial: Vec<u8>,
+    not_before: Timestamp,
+    not_after: Timestamp,
+    subject_alt_name: SubjectAltName,
+    sha256: [u8; 32],
+    spki_sha256: [u8; 32],
+}
+
+impl PeerCertificate {
+    /// Reads one certificate in DER, with nothing behind it.
+    ///
+    /// # Errors
+    /// [`CertificateError`] names the rule of RFC 5280 that is broken.
+    pub fn from_der(der: Vec<u8>) -> Result<Self, CertificateError> {
+        if der.len() > MAXIMUM_DER {
+            return Err(CertificateError::TooLong(der.len()));
+        }
+        has_three_elements(&der)?;
+        let parsed = parse(&der)?;
+        let subject = DistinguishedName::from_der(parsed.subject().as_raw())
+            .map_err(CertificateError::Subject)?;
+        let issuer = DistinguishedName::from_der(parsed.issuer().as_raw())
+            .map_err(CertificateError::Issuer)?;
+        Ok(Self {
+            subject,
+            issuer,
+            serial: magnitude(parsed.raw_serial()).to_vec(),
+            not_before: Timestamp::from_unix(parsed.validity().not_before.timestamp()),
+            not_after: Timestamp::from_unix(parsed.validity().not_after.timestamp()),
+            subject_alt_name: read_extensions(&parsed)?,
+            sha256: Sha256::digest(&der).into(),
+            spki_sha256: Sha256::digest(parsed.public_key().raw).into(),
+            der,
+        })
+    }
+
+    /// Reads the PEM text of one certificate.
+    ///
+    /// # Errors
+    /// [`CertificateError`], as [`PeerCertificate::from_der`].
+    pub fn from_pem(text: &[u8]) -> Result<Self, CertificateError> {
+        Self::from_der(pem::decode(text)?)
+    }
+
+    /// Reads the PEM text of one certificate, plain or URL-encoded.
+    ///
+    /// # Errors
+    /// [`CertificateError`], as [`PeerCertificate::from_der`].
+    pub fn from_url_encoded_pem(text: &[u8]) -> Result<Self, CertificateError> {
+        Self::from_der(pem::decode_url_encoded(text)?)
+    }
+
+    /// All of its bytes.
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// Whom it was issued to (RFC 5280 section 4.1.2.6).
+    pub fn subject(&self) -> &DistinguishedName {
+        &self.subject
+    }
+
+    /// Who issued it (RFC 5280 section 4.1.2.4).
+    pub fn issuer(&self) -> &DistinguishedName {
+        &self.issuer
+    }
+
+    /// The serial number, big-endian without leading zeros (RFC 5280 section 4.1.2.2).
+    pub fn serial(&self) -> &[u8] {
+        &self.serial
+    }
+
+    /// The first moment of its validity.
+    pub fn not_before(&self) -> Timestamp {
+        self.not_before
+    }
+
+    /// The last moment of its validity.
+    pub fn not_after(&self) -> Timestamp {
+        self.not_after
+    }
+
+    /// The names in subjectAltName; none of any kind when the extension is not there.
+    pub fn subject_alt_name(&self) -> &SubjectAltName {
+        &self.subject_alt_name
+    }
+
+    /// SHA-256 of the DER.
+    pub fn sha256(&self) -> &[u8; 32] {
+        &self.sha256
+    }
+
+    /// SHA-256 of the SubjectPublicKeyInfo in DER (RFC 7469 section 2.4).
+    pub fn spki_sha256(&self) -> &[u8; 32] {
+        &self.spki_sha256
+    }
+}
+
+impl fmt::Debug for PeerCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PeerCertificate")
+            .field("subject", &self.subject.to_string())
+            .field("issuer", &self.issuer.to_string())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm, signature }, and nothing more.
+fn has_three_elements(der: &[u8]) -> Result<(), CertificateError> {
+    let mut fields = Element::only(der)?.expect(tag::SEQUENCE)?.children();
+    for _ in 0..3 {
+        fields.next().ok_or(DerError::Truncated)??;
+    }
+    match fields.next() {
+        None => Ok(()),
+        Some(more) => Err(DerError::Trailing(more?.raw.len()).into()),
+    }
+}
+
+fn parse(der: &[u8]) -> Result<X509Certificate<'_>, CertificateError> {
+    let (_, certificate) = X509CertificateParser::new()
+        .parse(der)
+        .map_err(|_| CertificateError::Field)?;
+    let version = certificate.version();
+    if version != X509Version::V3 && !certificate.extensions().is_empty() {
+        return Err(CertificateError::ExtensionsBeforeVersion3(version.0 + 1));
+    }
+    Ok(certificate)
+}
+
+fn magnitude(mut bytes: &[u8]) -> &[u8] {
+    while let [0, rest @ ..] = bytes
+        && !rest.is_empty()
+    {
+        bytes = rest;
+    }
+    bytes
+}
+
+/// Checks every extension of a kind that is known, and reads the subjectAltName.
+fn read_extensions(certificate: &X509Certificate<'_>) -> Result<SubjectAltName, CertificateError> {
+    let mut names = SubjectAltName::default();
+    let extensions = certificate.extensions();
+    for (place, extension) in extensions.iter().enumerate() {
+        let mut before = extensions.iter().take(place);
+        if before.any(|earlier| earlier.oid == extension.oid) {
+            return Err(CertificateError::RepeatedExtension(
+                extension.oid.to_id_string(),
+            ));
+        }
+        if extension.oid == OID_X509_EXT_SUBJECT_ALT_NAME {
+            names = SubjectAltName::from_der(extension.value)?;
+        } else if !has_the_form_of_its_kind(extension) {
+            return Err(CertificateError::UnreadableExtension(
+                extension.oid.to_id_string(),
+            ));
+        }
+    }
+    Ok(names)
+}
+
+fn has_the_form_of_its_kind(extension: &X509Extension<'_>) -> bool {
+    let parsed = extension.parsed_extension();
+    let is_known = !matches!(parsed, ParsedExtension::UnsupportedExtension { .. });
+    let is_parsed = !matches!(parsed, ParsedExtension::ParseError { .. });
+    !is_known || (is_parsed && Element::only(extension.value).is_ok())
+}

@@ -1,0 +1,191 @@
+//! The headers this filter owns: which are removed from every request, and which a permit sets.
+
+use std::collections::BTreeMap;
+
+use thiserror::Error;
+
+use crate::denial::Reason;
+use crate::header_name::HeaderName;
+use crate::header_value::HeaderValue;
+use crate::policy::Permit;
+use crate::user::Charset;
+
+/// The longest value that is set, in bytes. A longer one is refused, never cut.
+pub const MAXIMUM_VALUE: usize = 8 * 1024;
+
+/// Names that are always owned: those that gateways read identities from.
+const ALWAYS_OWNED: [&str; 4] = [
+    "x-authenticated-user",
+    "x-user-organization",
+    "client-cert",
+    "client-cert-chain",
+];
+
+/// The prefix of names that are always owned.
+const ALWAYS_OWNED_PREFIX: &str = "x-ssl-client-";
+
+/// Why `headers` contradicts itself.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum HeaderRulesError {
+    /// Two names that are one when `_` is `-`.
+    #[error("set[{0:?}] and {1} are the same header, expected one value for each")]
+    SetTwice(String, String),
+}
+
+/// Which headers are removed, and which are set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeaderRules {
+    user: HeaderName,
+    set: Vec<(HeaderName, HeaderValue)>,
+    owned: Vec<String>,
+    charset: Charset,
+}
+
+impl HeaderRules {
+    /// The rules for one user header, more headers to set, and more names to remove.
+    ///
+    /// # Errors
+    /// [`HeaderRulesError`] when one header would have two values.
+    pub fn new(
+        user: HeaderName,
+        set: BTreeMap<HeaderName, HeaderValue>,
+        strip: &[HeaderName],
+        charset: Charset,
+    ) -> Result<Self, HeaderRulesError> {
+        let mut written = vec![(user.folded(), "headers.user".to_owned())];
+        for name in set.keys() {
+            let folded = name.folded();
+            if let Some((_, other)) = written.iter().find(|(earlier, _)| *earlier == folded) {
+                return Err(HeaderRulesError::SetTwice(name.to_string(), other.clone()));
+            }
+            written.push((folded, format!("set[{:?}]", name.as_str())));
+        }
+        let mut owned: Vec<_> = written.into_iter().map(|(folded, _)| folded).collect();
+        owned.extend(strip.iter().map(HeaderName::folded));
+        owned.extend(ALWAYS_OWNED.map(str::to_owned));
+        Ok(Self {
+            user,
+            set: set.into_iter().collect(),
+            owned,
+            charset,
+        })
+    }
+
+    /// Whether a header of a request is this filter's to write: case does not matter, and `_` is `-`.
+    pub fn is_owned(&self, name: &[u8]) -> bool {
+        has_folded_prefix(name, ALWAYS_OWNED_PREFIX)
+            || self
+                .owned
+                .iter()
+                .any(|owned| name.len() == owned.len() && has_folded_prefix(name, owned))
+    }
+
+    /// Whether a value of `Connection` names an owned header, so that the next hop would remove it
+    /// (RFC 9110 section 7.6.1).
+    pub fn is_named_by(&self, connection: &[u8]) -> bool {
+        let mut options = connection.split(|&byte| byte == b',');
+        options.any(|option| self.is_owned(option.trim_ascii()))
+    }
+
+    /// The headers of a request that may pass, each once.
+    ///
+    /// # Errors
+    /// [`Reason::HeaderTooLarge`] for a value over 8 KiB, [`Reason::AmbiguousIdentity`] and
+    /// [`Reason::InvalidIdentity`] for an organization that is not one text.
+    pub fn of(&self, permit: &Permit) -> Result<Vec<(&HeaderName, String)>, Reason> {
+        let mut headers = Vec::new();
+        if let Some(identity) = permit.identity() {
+            headers.push((&self.user, identity.user.to_string()));
+        }
+        for (name, kind) in &self.set {
+            match kind.of(permit, self.charset)? {
+                Some(value) if value.len() > MAXIMUM_VALUE => return Err(Reason::HeaderTooLarge),
+                Some(value) => headers.push((name, value)),
+                None => {}
+            }
+        }
+        Ok(headers)
+    }
+}
+
+/// Whether a name begins with a folded one.
+fn has_folded_prefix(name: &[u8], folded: &str) -> bool {
+    let fold = |byte: &u8| match byte {
+        b'_' => b'-',
+        other => other.to_ascii_lowercase(),
+    };
+    name.len() >= folded.len()
+        && name
+            .iter()
+            .map(fold)
+            .zip(folded.bytes())
+            .all(|(a, b)| a == b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> HeaderName {
+        HeaderName::try_from(text.to_owned()).unwrap()
+    }
+
+    fn rules(set: &[(&str, HeaderValue)]) -> Result<HeaderRules, HeaderRulesError> {
+        let set = set.iter().map(|(text, kind)| (name(text), *kind)).collect();
+        HeaderRules::new(name("x-user"), set, &[name("x_more")], Charset::Ascii)
+    }
+
+    #[test]
+    fn owned_names_are_known_in_every_spelling() {
+        let rules = rules(&[("x-ou", HeaderValue::OrganizationalUnit)]).unwrap();
+        for owned in [
+            "x-user",
+            "X-USER",
+            "x_user",
+            "x-ou",
+            "X_Ou",
+            "x-more",
+            "x_more",
+            "X-Authenticated-User",
+            "x_user_organization",
+            "Client-Cert",
+            "client_cert_chain",
+            "x-ssl-client-s-dn-cn",
+            "X_SSL_Client_Anything",
+            "x-ssl-client-",
+        ] {
+            assert!(rules.is_owned(owned.as_bytes()), "{owned}");
+        }
+        for other in [
+            "x-use",
+            "x-user2",
+            "x-ssl-client",
+            "client-certificate",
+            "accept",
+            "",
+        ] {
+            assert!(!rules.is_owned(other.as_bytes()), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_connection_header_may_name_no_owned_header() {
+        let rules = rules(&[]).unwrap();
+        for bad in ["x-user", "upgrade, X_User", "a,\tx-ssl-client-verify ,b"] {
+            assert!(rules.is_named_by(bad.as_bytes()), "{bad}");
+        }
+        for good in ["", "upgrade", "keep-alive, Upgrade", "xx-user"] {
+            assert!(!rules.is_named_by(good.as_bytes()), "{good}");
+        }
+    }
+
+    #[test]
+    fn one_header_has_one_value() {
+        let twice = rules(&[("X_User", HeaderValue::Subject)]);
+        let expected = HeaderRulesError::SetTwice("x_user".to_owned(), "headers.user".to_owned());
+        assert_eq!(twice, Err(expected));
+        let twice = rules(&[("x-a", HeaderValue::Subject), ("x_a", HeaderValue::Issuer)]);
+        let expected = HeaderRulesError::SetTwice("x_a".to_owned(), "set[\"x-a\"]".to_owned());
+        assert_eq!(twice, Err(expected));
+    }
+}
