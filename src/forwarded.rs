@@ -66,9 +66,9 @@ fn take_quoted_certificate<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let place = rest.windows(KEY.len()).position(|window| window == KEY)?;
     let value = rest.get(place + KEY.len()..)?;
     let end = value.iter().position(|&byte| byte == b'"')?;
-    let (text, behind) = value.split_at_checked(end)?;
-    *rest = behind;
-    Some(text)
+    // Not behind the closing quote: it may be the opening one of the next, when this one never closed.
+    *rest = value;
+    value.get(..end)
 }
 
 /// The certificate of the client for whom the direct peer speaks: the `Cert` of the element the peer

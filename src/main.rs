@@ -1,1 +1,45 @@
-fn main() {}
+//! The native commands of mtls-identity: a second face of the core that runs in Envoy.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod commands;
+
+use commands::{check, inspect, pin};
+
+/// Looks at certificates and configurations as the filter in Envoy would.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Loads a configuration as the filter would: exit 0, or 1 with the line Envoy would log.
+    Check(check::Check),
+    /// Shows what the filter reads in a certificate.
+    Inspect(inspect::Inspect),
+    /// Prints the two pins of each certificate, ready to paste into `pins`.
+    Pin(pin::Pin),
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Check(check) => check.run(),
+        Command::Inspect(inspect) => inspect.run(),
+        Command::Pin(pin) => pin.run(),
+    };
+    match result {
+        Ok(output) => {
+            print!("{output}");
+            ExitCode::SUCCESS
+        }
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -81,6 +81,16 @@ fn decode_ucs(bytes: &[u8], width: usize) -> Option<String> {
         .collect()
 }
 
+/// The text; for what is none, a word that says so.
+impl fmt::Display for AttributeValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) | Self::Latin1(text) => f.write_str(text),
+            Self::Other => f.write_str("(not a character string)"),
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Attribute {
     kind: AttributeType,

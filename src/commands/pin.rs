@@ -1,0 +1,27 @@
+//! `mtls-identity pin`.
+
+use std::path::PathBuf;
+
+use data_encoding::{BASE64, HEXLOWER};
+
+use super::input;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Pin {
+    /// Certificates in PEM or DER, or `-` for the standard input.
+    #[arg(required = true)]
+    certificates: Vec<PathBuf>,
+}
+
+impl Pin {
+    pub(crate) fn run(&self) -> Result<String, String> {
+        let mut output = String::new();
+        for path in &self.certificates {
+            let certificate = input::certificate(path)?;
+            let sha256 = HEXLOWER.encode(certificate.sha256());
+            let spki_sha256 = BASE64.encode(certificate.spki_sha256());
+            output.push_str(&format!("sha256:{sha256}\nspki-sha256:{spki_sha256}\n"));
+        }
+        Ok(output)
+    }
+}

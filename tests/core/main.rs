@@ -1,0 +1,36 @@
+//! The core without a proxy: certificates and configurations in, decisions and headers out.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "a test that meets the unexpected has failed, and shall say where"
+)]
+
+#[path = "../e2e/harness/certs.rs"]
+#[allow(
+    dead_code,
+    reason = "shared with the end-to-end tests, which use the rest"
+)]
+mod certs;
+#[path = "../e2e/harness/der.rs"]
+#[allow(
+    dead_code,
+    reason = "shared with the end-to-end tests, which use the rest"
+)]
+mod der;
+#[path = "../e2e/harness/leaf.rs"]
+#[allow(
+    dead_code,
+    reason = "shared with the end-to-end tests, which use the rest"
+)]
+mod leaf;
+
+mod configuration;
+mod decision;
+mod forwarded;
+mod headers;
+mod identity;
+mod openssl;

@@ -1,0 +1,146 @@
+//! A certificate authority for one test: everything it trusts and everything it issues is new.
+
+use std::time::{Duration, SystemTime};
+
+use data_encoding::HEXLOWER;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer,
+    DistinguishedName, DnType, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams,
+    SerialNumber,
+};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use sha2::{Digest, Sha256};
+
+use super::leaf::{self, Leaf};
+
+/// A root CA with a P-256 key.
+pub(crate) struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+    name: Vec<u8>,
+}
+
+impl Authority {
+    pub(crate) fn new() -> Self {
+        Self::named("Test CA")
+    }
+
+    /// Two authorities of one name are still two: their keys differ.
+    pub(crate) fn named(common_name: &str) -> Self {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = DistinguishedName::new();
+        params
+            .distinguished_name
+            .push(DnType::CommonName, common_name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let key = KeyPair::generate().unwrap();
+        Self {
+            issuer: CertifiedIssuer::self_signed(params, key).unwrap(),
+            name: leaf::name([leaf::common_name(common_name)]),
+        }
+    }
+
+    pub(crate) fn certificate(&self) -> &CertificateDer<'static> {
+        self.issuer.der()
+    }
+
+    pub(crate) fn pem(&self) -> String {
+        self.issuer.pem()
+    }
+
+    /// For `localhost` and 127.0.0.1.
+    pub(crate) fn server(&self) -> Credentials {
+        let names = [leaf::san_dns("localhost"), leaf::san_ip(&[127, 0, 0, 1])];
+        let server = Leaf::of([leaf::common_name("localhost")])
+            .subject_alt_names(&names)
+            .extended_key_usage(&[leaf::SERVER_AUTH]);
+        self.issue(&server)
+    }
+
+    /// For a client whose subject is this CN and nothing else.
+    pub(crate) fn client(&self, common_name: &str) -> Credentials {
+        self.issue(&Leaf::of([leaf::common_name(common_name)]))
+    }
+
+    /// With a new key.
+    pub(crate) fn issue(&self, leaf: &Leaf) -> Credentials {
+        self.issue_for(KeyPair::generate().unwrap(), leaf)
+    }
+
+    /// With this key: a renewed certificate, or a kind of key that is not P-256.
+    pub(crate) fn issue_for(&self, key: KeyPair, leaf: &Leaf) -> Credentials {
+        let certificate = leaf.sign(&key, &self.name, self.issuer.key());
+        Credentials {
+            certificate: certificate.into(),
+            key,
+        }
+    }
+
+    /// A CRL as PEM that names these serial numbers (big endian).
+    pub(crate) fn revocation_list(&self, serials: &[&[u8]]) -> String {
+        let now = SystemTime::now().into();
+        let revoked = serials.iter().map(|serial| RevokedCertParams {
+            serial_number: SerialNumber::from_slice(serial),
+            revocation_time: now,
+            reason_code: None,
+            invalidity_date: None,
+        });
+        let list = CertificateRevocationListParams {
+            this_update: now - Duration::from_secs(60),
+            next_update: now + Duration::from_secs(86_400),
+            crl_number: SerialNumber::from(1_u64),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        list.signed_by(&self.issuer).unwrap().pem().unwrap()
+    }
+}
+
+/// A certificate and its private key.
+#[derive(Debug)]
+pub(crate) struct Credentials {
+    certificate: CertificateDer<'static>,
+    key: KeyPair,
+}
+
+impl Credentials {
+    pub(crate) fn certificate(&self) -> &CertificateDer<'static> {
+        &self.certificate
+    }
+
+    pub(crate) fn pem(&self) -> String {
+        pem("CERTIFICATE", &self.certificate)
+    }
+
+    /// Of the DER, in hex.
+    pub(crate) fn sha256(&self) -> String {
+        HEXLOWER.encode(&Sha256::digest(&self.certificate))
+    }
+
+    pub(crate) fn key(&self) -> &KeyPair {
+        &self.key
+    }
+
+    pub(crate) fn private_key(&self) -> PrivateKeyDer<'static> {
+        PrivateKeyDer::try_from(self.key.serialize_der()).unwrap()
+    }
+
+    pub(crate) fn key_pem(&self) -> String {
+        self.key.serialize_pem()
+    }
+}
+
+/// RFC 7468.
+fn pem(label: &str, der: &[u8]) -> String {
+    let base64 = data_encoding::BASE64.encode(der);
+    let lines: Vec<&str> = base64
+        .as_bytes()
+        .chunks(64)
+        .map(|line| std::str::from_utf8(line).unwrap())
+        .collect();
+    format!(
+        "-----BEGIN {label}-----\n{}\n-----END {label}-----\n",
+        lines.join("\n")
+    )
+}
