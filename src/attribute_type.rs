@@ -32,6 +32,37 @@ impl AttributeType {
         names.get(place.ok()?).map(|&(_, name)| name)
     }
 
+    /// The name under which two types are compared: the short name in lower case, else dotted decimal.
+    pub fn comparable(&self) -> String {
+        let short = self.short_name().map(str::to_ascii_lowercase);
+        short.unwrap_or_else(|| self.dotted())
+    }
+
+    /// The same name for a type that a person wrote, by its short name or in dotted decimal; none for what is
+    /// neither.
+    pub fn comparable_name(text: &str) -> Option<String> {
+        let known = ARCS.iter().flat_map(|(arc, names)| {
+            let kind = |number: u8| Self {
+                oid: [arc, &[number][..]].concat(),
+            };
+            names
+                .iter()
+                .map(move |&(number, name)| (name, kind(number)))
+        });
+        let is_meant =
+            |(name, kind): &(&str, Self)| name.eq_ignore_ascii_case(text) || kind.dotted() == text;
+        let is_dotted = |text: &str| {
+            let is_arc =
+                |arc: &str| !arc.is_empty() && arc.bytes().all(|byte| byte.is_ascii_digit());
+            text.contains('.') && text.split('.').all(is_arc)
+        };
+        let mut known = known.filter(is_meant);
+        match known.next() {
+            Some((name, _)) => Some(name.to_ascii_lowercase()),
+            None => is_dotted(text).then(|| text.to_owned()),
+        }
+    }
+
     /// The OBJECT IDENTIFIER in dotted decimal.
     pub fn dotted(&self) -> String {
         dotted(&self.oid).unwrap_or_default()

@@ -9,8 +9,9 @@ use x509_parser::nom::Parser;
 use x509_parser::oid_registry::OID_X509_EXT_SUBJECT_ALT_NAME;
 use x509_parser::x509::X509Version;
 
+use crate::attribute_type::AttributeType;
 use crate::der::{DerError, Element, tag};
-use crate::name::{DistinguishedName, NameError};
+use crate::name::{AttributeValue, DistinguishedName, NameError};
 use crate::pem::{self, PemError};
 use crate::subject_alt_name::{SubjectAltName, SubjectAltNameError};
 use crate::timestamp::Timestamp;
@@ -122,6 +123,11 @@ impl PeerCertificate {
         &self.subject
     }
 
+    /// The organizationNames of the subject.
+    pub fn organizations(&self) -> impl Iterator<Item = &AttributeValue> {
+        self.subject.values(AttributeType::ORGANIZATION)
+    }
+
     /// Who issued it (RFC 5280 section 4.1.2.4).
     pub fn issuer(&self) -> &DistinguishedName {
         &self.issuer
@@ -140,6 +146,11 @@ impl PeerCertificate {
     /// The last moment of its validity.
     pub fn not_after(&self) -> Timestamp {
         self.not_after
+    }
+
+    /// Whether its validity ends within 7 days.
+    pub fn expires_soon(&self, now: Timestamp) -> bool {
+        self.not_after.unix().saturating_sub(now.unix()) < 7 * 86_400
     }
 
     /// The names in subjectAltName; none of any kind when the extension is not there.
@@ -190,7 +201,8 @@ fn parse(der: &[u8]) -> Result<X509Certificate<'_>, CertificateError> {
     Ok(certificate)
 }
 
-fn magnitude(mut bytes: &[u8]) -> &[u8] {
+/// A number without its leading zeros.
+pub(crate) fn magnitude(mut bytes: &[u8]) -> &[u8] {
     while let [0, rest @ ..] = bytes
         && !rest.is_empty()
     {

@@ -3,21 +3,20 @@
 //! A pure function of its bytes: Envoy configures each worker on its own, and a worker that refused
 //! what the first one accepted would run without the filter.
 
-use serde::Deserialize;
 use serde_path_to_error::{Path, Segment};
 use std::fmt;
 use thiserror::Error;
 
-use crate::header_name::HeaderName;
-use crate::header_value::HeaderValue;
+mod build;
+mod document;
+
+use crate::audit::AuditRules;
 use crate::headers::HeaderRules;
-use crate::identity::{IdentityRules, MultipleCn, Source};
-use crate::mapping::{Rule, Side};
-use crate::policy::{MissingIdentity, Policy, ValidationSource};
+use crate::policy::Policy;
 use crate::protobuf::is_struct;
-use crate::spiffe::SpiffeId;
-use crate::strict::{Name, Object, UniqueMap};
-use crate::user::Charset;
+use crate::strict::Object;
+
+use document::Document;
 
 /// A configuration that can be run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +25,8 @@ pub struct Configuration {
     pub policy: Policy,
     /// What is removed, and what is set.
     pub headers: HeaderRules,
+    /// What is written down.
+    pub audit: AuditRules,
 }
 
 /// Why a configuration is refused: one line.
@@ -111,175 +112,4 @@ fn written(path: &Path) -> String {
 
 fn is_plain(key: &str) -> bool {
     !key.is_empty() && key.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'_'))
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Document {
-    certificate: Object<CertificateSection>,
-    identity: Object<IdentitySection>,
-    headers: Object<HeadersSection>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct CertificateSection {
-    validation: Name<ValidationSource>,
-    forwarded_by: Vec<SpiffeId>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct IdentitySection {
-    sources: Sources,
-    map: Vec<Object<RuleSection>>,
-    multiple_cn: Name<MultipleCn>,
-    charset: Name<Charset>,
-    missing: Name<MissingIdentity>,
-    anonymous_paths: Vec<ExactPath>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RuleSection {
-    from: String,
-    to: String,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct HeadersSection {
-    user: UserHeader,
-    set: UniqueMap<HeaderName, Name<HeaderValue>>,
-    strip: Vec<HeaderName>,
-}
-
-/// The gateway's PROXY_USER_HEADER.
-#[derive(Debug, Deserialize)]
-struct UserHeader(HeaderName);
-
-impl Default for UserHeader {
-    fn default() -> Self {
-        Self(HeaderName::x_ssl_client_s_dn_cn())
-    }
-}
-
-/// At least one source, each once.
-#[derive(Debug, Deserialize)]
-#[serde(try_from = "Vec<Name<Source>>")]
-struct Sources(Vec<Source>);
-
-impl Default for Sources {
-    fn default() -> Self {
-        Self(vec![Source::Cn])
-    }
-}
-
-impl TryFrom<Vec<Name<Source>>> for Sources {
-    type Error = String;
-
-    fn try_from(names: Vec<Name<Source>>) -> Result<Self, Self::Error> {
-        let mut sources = Vec::new();
-        for Name(source) in names {
-            if sources.contains(&source) {
-                return Err(format!(
-                    "found \"{source}\" twice, expected each source once"
-                ));
-            }
-            sources.push(source);
-        }
-        if sources.is_empty() {
-            return Err("found no source, expected at least one".to_owned());
-        }
-        Ok(Self(sources))
-    }
-}
-
-/// The whole path of requests, without a query.
-#[derive(Debug, Deserialize)]
-#[serde(try_from = "String")]
-struct ExactPath(String);
-
-impl TryFrom<String> for ExactPath {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        let visible = text.bytes().all(|byte| byte.is_ascii_graphic());
-        if text.starts_with('/') && visible && !text.contains(['?', '#', '*']) {
-            return Ok(Self(text));
-        }
-        Err(format!(
-            "found {text:?}, expected a whole path such as \"/health\""
-        ))
-    }
-}
-
-impl Document {
-    fn into_configuration(self) -> Result<Configuration, ConfigurationError> {
-        let Self {
-            certificate: Object(certificate),
-            identity: Object(identity),
-            headers: Object(headers),
-        } = self;
-        let charset = identity.charset.0;
-        Ok(Configuration {
-            headers: headers.into_rules(charset)?,
-            policy: policy(certificate, identity)?,
-        })
-    }
-}
-
-impl HeadersSection {
-    fn into_rules(self, charset: Charset) -> Result<HeaderRules, ConfigurationError> {
-        let Self { user, set, strip } = self;
-        let set = set.0.into_iter().map(|(name, Name(kind))| (name, kind));
-        HeaderRules::new(user.0, set.collect(), &strip, charset)
-            .map_err(|error| ConfigurationError::at("headers", error))
-    }
-}
-
-fn policy(
-    certificate: CertificateSection,
-    identity: IdentitySection,
-) -> Result<Policy, ConfigurationError> {
-    let CertificateSection {
-        validation: Name(validation),
-        forwarded_by,
-    } = certificate;
-    let IdentitySection {
-        sources: Sources(sources),
-        map,
-        multiple_cn: Name(multiple_cn),
-        charset: Name(charset),
-        missing: Name(missing),
-        anonymous_paths,
-    } = identity;
-    let identity = IdentityRules {
-        sources,
-        map: rules(&map)?,
-        multiple_cn,
-        charset,
-    };
-    let anonymous_paths = anonymous_paths.into_iter().map(|path| path.0).collect();
-    Ok(Policy {
-        validation,
-        forwarded_by,
-        identity,
-        missing,
-        anonymous_paths,
-    })
-}
-
-fn rules(map: &[Object<RuleSection>]) -> Result<Vec<Rule>, ConfigurationError> {
-    let parse = |(index, Object(RuleSection { from, to })): (usize, &Object<RuleSection>)| {
-        Rule::parse(from, to).map_err(|(side, error)| {
-            let found = match side {
-                Side::From => from,
-                Side::To => to,
-            };
-            let message = format!("found {found:?}: {error}");
-            ConfigurationError::at(format!("identity.map[{index}].{side}"), message)
-        })
-    };
-    map.iter().enumerate().map(parse).collect()
 }

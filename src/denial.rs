@@ -25,6 +25,14 @@ pub enum Reason {
     AmbiguousIdentity,
     /// The certificate's name cannot be anybody's.
     InvalidIdentity,
+    /// `revoked` names the certificate.
+    Revoked,
+    /// The user has pins, and the certificate has none of them.
+    PinMismatch,
+    /// The user must have a pin, and has none.
+    PinRequired,
+    /// No rule of `authorization` allows the request, or one denies it.
+    NotAuthorized,
     /// A header would be over its bound.
     HeaderTooLarge,
     /// The proxy or the filter failed.
@@ -32,6 +40,26 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every reason there is.
+    pub const ALL: [Self; 16] = [
+        Self::MalformedRequest,
+        Self::NoCertificate,
+        Self::CertificateNotValidated,
+        Self::CertificateUnreadable,
+        Self::CertificateExpired,
+        Self::CertificateNotYetValid,
+        Self::ForwardedAmbiguous,
+        Self::NoIdentity,
+        Self::AmbiguousIdentity,
+        Self::InvalidIdentity,
+        Self::Revoked,
+        Self::PinMismatch,
+        Self::PinRequired,
+        Self::NotAuthorized,
+        Self::HeaderTooLarge,
+        Self::InternalError,
+    ];
+
     /// The name in answers, records and counters.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -45,6 +73,10 @@ impl Reason {
             Self::NoIdentity => "no_identity",
             Self::AmbiguousIdentity => "ambiguous_identity",
             Self::InvalidIdentity => "invalid_identity",
+            Self::Revoked => "revoked",
+            Self::PinMismatch => "pin_mismatch",
+            Self::PinRequired => "pin_required",
+            Self::NotAuthorized => "not_authorized",
             Self::HeaderTooLarge => "header_too_large",
             Self::InternalError => "internal_error",
         }
@@ -64,7 +96,11 @@ impl Reason {
             | Self::ForwardedAmbiguous
             | Self::NoIdentity
             | Self::AmbiguousIdentity
-            | Self::InvalidIdentity => Status::Forbidden,
+            | Self::InvalidIdentity
+            | Self::Revoked
+            | Self::PinMismatch
+            | Self::PinRequired
+            | Self::NotAuthorized => Status::Forbidden,
         }
     }
 

@@ -6,10 +6,10 @@ use serde::Deserialize;
 
 use crate::attribute_type::AttributeType;
 use crate::certificate::PeerCertificate;
+use crate::decision::Permit;
 use crate::denial::Reason;
 use crate::name::{AttributeValue, DistinguishedName};
 use crate::pem;
-use crate::policy::Permit;
 use crate::user::{Charset, check_text};
 
 /// What the value of a header in `headers.set` is.
@@ -58,7 +58,7 @@ impl HeaderValue {
     /// # Errors
     /// [`Reason::AmbiguousIdentity`] for several organizations where one is asked for,
     /// [`Reason::InvalidIdentity`] for one that is no text of the charset.
-    pub fn of(self, permit: &Permit, charset: Charset) -> Result<Option<String>, Reason> {
+    pub fn of(self, permit: &Permit<'_>, charset: Charset) -> Result<Option<String>, Reason> {
         let certificate = permit.certificate();
         let subject = certificate.map(PeerCertificate::subject);
         let names = certificate.map(PeerCertificate::subject_alt_name);
@@ -84,7 +84,7 @@ impl HeaderValue {
     }
 }
 
-fn verify(permit: &Permit) -> &'static str {
+fn verify(permit: &Permit<'_>) -> &'static str {
     match permit.identity() {
         Some(_) => "SUCCESS",
         None => "NONE",

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
+use crate::decision::Permit;
 use crate::denial::Reason;
 use crate::header_name::HeaderName;
 use crate::header_value::HeaderValue;
-use crate::policy::Permit;
 use crate::user::Charset;
 
 /// The longest value that is set, in bytes. A longer one is refused, never cut.
@@ -92,15 +92,15 @@ impl HeaderRules {
     /// # Errors
     /// [`Reason::HeaderTooLarge`] for a value over 8 KiB, [`Reason::AmbiguousIdentity`] and
     /// [`Reason::InvalidIdentity`] for an organization that is not one text.
-    pub fn of(&self, permit: &Permit) -> Result<Vec<(&HeaderName, String)>, Reason> {
+    pub fn of(&self, permit: &Permit<'_>) -> Result<Vec<(&str, String)>, Reason> {
         let mut headers = Vec::new();
         if let Some(identity) = permit.identity() {
-            headers.push((&self.user, identity.user.to_string()));
+            headers.push((self.user.as_str(), identity.user.to_string()));
         }
         for (name, kind) in &self.set {
             match kind.of(permit, self.charset)? {
                 Some(value) if value.len() > MAXIMUM_VALUE => return Err(Reason::HeaderTooLarge),
-                Some(value) => headers.push((name, value)),
+                Some(value) => headers.push((name.as_str(), value)),
                 None => {}
             }
         }

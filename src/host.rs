@@ -5,18 +5,20 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::{Action, Bytes, ContextType, LogLevel, MapType, Status};
+use proxy_wasm::types::{Action, Bytes, ContextType, LogLevel, MapType, MetricType, Status};
 
+use crate::audit;
 use crate::config::Configuration;
 use crate::connections::RecentConnections;
+use crate::counters::Counter;
 use crate::denial::Reason;
-use crate::headers::HeaderRules;
+use crate::filter::{Outcome, RequestHead};
+use crate::flood::FloodGate;
 use crate::peer::{ConnectionAttributes, DirectPeer};
-use crate::policy::{Decision, Request};
 use crate::timestamp::Timestamp;
 
 proxy_wasm::main! {{
@@ -34,7 +36,9 @@ impl From<Status> for Reason {
 /// What all requests of one configuration share on one worker.
 struct Plugin {
     configuration: Configuration,
+    counters: Vec<(Counter, u32)>,
     connections: RefCell<RecentConnections>,
+    flood: RefCell<FloodGate>,
 }
 
 struct Root {
@@ -48,11 +52,9 @@ impl RootContext for Root {
         let bytes = self.get_plugin_configuration().unwrap_or_default();
         match Configuration::parse(&bytes) {
             Ok(configuration) => {
-                let connections = RefCell::default();
-                self.plugin = Some(Rc::new(Plugin {
-                    configuration,
-                    connections,
-                }));
+                self.plugin = Some(Rc::new(Plugin::of(configuration)));
+                // Without the tick, the count of a flood is written with the next line of the log.
+                let _ = hostcalls::set_tick_period(Duration::from_secs(1));
                 true
             }
             Err(error) => {
@@ -61,6 +63,12 @@ impl RootContext for Root {
                 let _ = hostcalls::log(LogLevel::Critical, &line);
                 false
             }
+        }
+    }
+
+    fn on_tick(&mut self) {
+        if let Some(plugin) = &self.plugin {
+            plugin.log_suppressed();
         }
     }
 
@@ -87,50 +95,78 @@ impl HttpContext for Exchange {
             Some(plugin) => plugin.serve(),
             None => Err(Reason::InternalError),
         };
-        match decided {
-            Ok(()) => Action::Continue,
-            Err(reason) => refuse(reason),
-        }
+        continue_or_refuse(decided)
     }
 
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
         let stripped = match &self.plugin {
-            Some(plugin) => strip_trailers(&plugin.configuration.headers),
+            Some(plugin) => plugin.strip_trailers(),
             None => Err(Reason::InternalError),
         };
-        match stripped {
-            Ok(()) => Action::Continue,
-            Err(reason) => refuse(reason),
-        }
+        continue_or_refuse(stripped)
     }
 }
 
 impl Plugin {
-    /// Strips, decides and sets. After an error the request must not go on.
-    fn serve(&self) -> Result<(), Reason> {
-        let rules = &self.configuration.headers;
-        let map = hostcalls::get_map_bytes(MapType::HttpRequestHeaders)?;
-        strip(MapType::HttpRequestHeaders, &map, rules)?;
-        let connection = values(&map, "connection");
-        if connection.iter().any(|value| rules.is_named_by(value)) {
-            return Err(Reason::MalformedRequest);
-        }
-        let forwarded = joined(&values(&map, "x-forwarded-client-cert"));
-        let request = Request {
-            now: now()?,
-            path: values(&map, ":path").first().copied().unwrap_or_default(),
-            forwarded: forwarded.as_deref(),
+    fn of(configuration: Configuration) -> Self {
+        let define = |counter: Counter| {
+            let id = hostcalls::define_metric(MetricType::Counter, &counter.name());
+            id.ok().map(|id| (counter, id))
         };
-        let peer = self.direct_peer(request.forwarded)?;
-        match self.configuration.policy.decide(&request, &peer) {
-            Decision::Allow(permit) => set(&rules.of(&permit)?),
-            Decision::Deny(reason) => Err(reason),
+        Self {
+            configuration,
+            // A counter that cannot be defined is not counted; the configuration is good without it.
+            counters: Counter::all().filter_map(define).collect(),
+            connections: RefCell::default(),
+            flood: RefCell::default(),
         }
     }
 
+    /// Strips, decides, sets, and writes down what was done. After an error the request must not go on.
+    fn serve(&self) -> Result<(), Reason> {
+        let map = hostcalls::get_map_bytes(MapType::HttpRequestHeaders)?;
+        let head = RequestHead::of(&map);
+        let now = now()?;
+        let outcome = match self.apply(&head, now) {
+            Ok(outcome) => outcome,
+            Err(reason) => Outcome::refused(reason),
+        };
+        self.write_down(&outcome, &head, now);
+        outcome.decision.reason().map_or(Ok(()), Err)
+    }
+
+    /// Strips, decides and sets; an error is a failed call.
+    fn apply(&self, head: &RequestHead<'_>, now: Timestamp) -> Result<Outcome<'_>, Reason> {
+        self.strip(MapType::HttpRequestHeaders, head)?;
+        let direct = self.direct_peer(head.forwarded().as_deref(), now)?;
+        let outcome = self.configuration.serve(head, now, &direct);
+        set(&outcome.headers)?;
+        Ok(outcome)
+    }
+
+    fn strip(&self, kind: MapType, head: &RequestHead<'_>) -> Result<(), Reason> {
+        let mut stripped = false;
+        for name in self.configuration.owned_names(head) {
+            hostcalls::remove_map_value(kind, name)?;
+            stripped = true;
+        }
+        if stripped {
+            self.count(Counter::Stripped);
+        }
+        Ok(())
+    }
+
+    /// Trailers may end up among the headers (RFC 9110 section 6.5.2), so they carry no identity either.
+    fn strip_trailers(&self) -> Result<(), Reason> {
+        let map = hostcalls::get_map_bytes(MapType::HttpRequestTrailers)?;
+        self.strip(MapType::HttpRequestTrailers, &RequestHead::of(&map))
+    }
+
+    /// The peer of the connection; the outer error is a failed call.
     fn direct_peer(
         &self,
         forwarded: Option<&[u8]>,
+        now: Timestamp,
     ) -> Result<Result<Option<DirectPeer>, Reason>, Reason> {
         let id = connection_id()?;
         if let Some(known) = id.and_then(|id| self.connections.borrow().peer(id).cloned()) {
@@ -138,11 +174,53 @@ impl Plugin {
         }
         let peer = read_direct_peer(forwarded)?;
         if let (Some(id), Ok(Some(peer))) = (id, &peer)
-            && peer.peer.certificate().is_some()
+            && let Some(certificate) = peer.peer.certificate()
         {
+            self.count(Counter::CertificateParsed);
+            if certificate.expires_soon(now) {
+                self.count(Counter::CertificateExpiresSoon);
+            }
             self.connections.borrow_mut().remember(id, peer.clone());
         }
         Ok(peer)
+    }
+
+    /// Counters and records never decide: what cannot be written is not.
+    fn write_down(&self, outcome: &Outcome<'_>, head: &RequestHead<'_>, now: Timestamp) {
+        Counter::of(outcome)
+            .into_iter()
+            .for_each(|counter| self.count(counter));
+        let rules = &self.configuration.audit;
+        let logs = rules.logs(outcome) && self.flood.borrow_mut().admits(now);
+        if !logs && !rules.access_log {
+            return;
+        }
+        let client = attribute(&["source", "address"]).ok().flatten();
+        let record = audit::record(outcome, head, &client.unwrap_or_default());
+        if rules.access_log {
+            let _ = hostcalls::set_property(vec!["mtls_identity"], Some(record.as_bytes()));
+        }
+        if logs {
+            let level = match outcome.decision.reason() {
+                Some(_) => LogLevel::Warn,
+                None => LogLevel::Info,
+            };
+            let _ = hostcalls::log(level, &record);
+        }
+    }
+
+    fn log_suppressed(&self) {
+        let count = self.flood.borrow_mut().take_suppressed();
+        if count > 0 {
+            let _ = hostcalls::log(LogLevel::Warn, &audit::suppressed(count));
+        }
+    }
+
+    fn count(&self, counter: Counter) {
+        let mut defined = self.counters.iter();
+        if let Some((_, id)) = defined.find(|(known, _)| *known == counter) {
+            let _ = hostcalls::increment_metric(*id, 1);
+        }
     }
 }
 
@@ -188,41 +266,19 @@ fn now() -> Result<Timestamp, Reason> {
         .map_err(|_| Reason::InternalError)
 }
 
-type HeaderMap = [(String, Bytes)];
-
-fn values<'a>(map: &'a HeaderMap, name: &str) -> Vec<&'a [u8]> {
-    map.iter()
-        .filter(|(key, _)| key == name)
-        .map(|(_, value)| value.as_slice())
-        .collect()
-}
-
-/// The values of a repeated header as one (RFC 9110 section 5.3); none if there is none.
-fn joined(values: &[&[u8]]) -> Option<Vec<u8>> {
-    (!values.is_empty()).then(|| values.join(&b","[..]))
-}
-
-fn strip(kind: MapType, map: &HeaderMap, rules: &HeaderRules) -> Result<(), Reason> {
-    for (name, _) in map {
-        if rules.is_owned(name.as_bytes()) {
-            hostcalls::remove_map_value(kind, name)?;
-        }
-    }
-    Ok(())
-}
-
-/// Trailers may end up among the headers (RFC 9110 section 6.5.2), so they carry no identity either.
-fn strip_trailers(rules: &HeaderRules) -> Result<(), Reason> {
-    let map = hostcalls::get_map_bytes(MapType::HttpRequestTrailers)?;
-    strip(MapType::HttpRequestTrailers, &map, rules)
-}
-
-fn set(headers: &[(&crate::header_name::HeaderName, String)]) -> Result<(), Reason> {
+fn set(headers: &[(&str, String)]) -> Result<(), Reason> {
     for (name, value) in headers {
         let value = Some(value.as_bytes());
-        hostcalls::set_map_value_bytes(MapType::HttpRequestHeaders, name.as_str(), value)?;
+        hostcalls::set_map_value_bytes(MapType::HttpRequestHeaders, name, value)?;
     }
     Ok(())
+}
+
+fn continue_or_refuse(result: Result<(), Reason>) -> Action {
+    match result {
+        Ok(()) => Action::Continue,
+        Err(reason) => refuse(reason),
+    }
 }
 
 /// Answers with the problem. The request is held whatever becomes of the answer.

@@ -3,25 +3,33 @@
 //! The flow, from left to right a pure function of its arguments:
 //!
 //! ```text
-//! certificate → peer → identity → policy → headers
-//!                          config ──┘
+//! certificate → peer → identity → policy → decision → headers
+//!                          config ──┘              └──→ audit
 //! ```
 //!
 //! - [`certificate`] reads what the client showed: [`pem`], [`der`], [`name`], [`subject_alt_name`].
 //! - [`peer`] says who is at the other end: the direct peer, the client a trusted peer speaks for
 //!   ([`forwarded`]), or a principal of the mesh ([`spiffe`]).
 //! - [`identity`] makes one [`user`] of it, with [`mapping`].
-//! - [`policy`] decides; its [`policy::Permit`] alone can make the identity [`headers`].
+//! - [`policy`] decides, with [`revocation`], [`pin`]s and [`authorization`]; its [`decision::Permit`] alone can
+//!   make the identity [`headers`].
+//! - [`filter`] is the order of work on one request; [`audit`] and [`counters`] say what became of it.
 //! - [`denial`] names what is refused, and [`config`] reads all that can be configured.
 //!
 //! Only `host`, which exists in the wasm alone, speaks to the proxy.
 
 pub mod attribute_type;
+pub mod audit;
+pub mod authorization;
 pub mod certificate;
 pub mod config;
 pub mod connections;
+pub mod counters;
+pub mod decision;
 pub mod denial;
 pub mod der;
+pub mod filter;
+pub mod flood;
 pub mod forwarded;
 pub mod header_name;
 pub mod header_value;
@@ -29,10 +37,15 @@ pub mod headers;
 pub mod identity;
 pub mod mapping;
 pub mod name;
+pub mod pattern;
 pub mod peer;
 pub mod pem;
+pub mod pin;
 pub mod policy;
 mod protobuf;
+pub mod request_path;
+pub mod revocation;
+pub mod rfc4514;
 pub mod spiffe;
 mod strict;
 pub mod subject_alt_name;

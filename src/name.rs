@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use crate::attribute_type::AttributeType;
 use crate::der::{DerError, Element, tag};
+use crate::rfc4514::{ComparableName, ComparableValue};
 
 /// Why bytes are not a distinguished name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -114,6 +115,16 @@ impl Attribute {
             der: value.raw.to_vec(),
         })
     }
+
+    fn comparable(&self) -> (String, ComparableValue) {
+        let value = match (&self.value, self.kind.short_name()) {
+            (AttributeValue::Text(text) | AttributeValue::Latin1(text), Some(_)) => {
+                ComparableValue::Text(text.as_bytes().to_ascii_lowercase())
+            }
+            _ => ComparableValue::Der(self.der.clone()),
+        };
+        (self.kind.comparable(), value)
+    }
 }
 
 /// A Name of RFC 5280: a sequence of RelativeDistinguishedNames, most general first as in the DER.
@@ -139,6 +150,16 @@ impl DistinguishedName {
     /// Whether the name has no RelativeDistinguishedName at all, as in a workload certificate.
     pub fn is_empty(&self) -> bool {
         self.relative.is_empty()
+    }
+
+    /// The name as it is compared with one that a person wrote.
+    pub fn comparable(&self) -> ComparableName {
+        let attributes = |relative: &Vec<Attribute>| {
+            let mut attributes: Vec<_> = relative.iter().map(Attribute::comparable).collect();
+            attributes.sort();
+            attributes
+        };
+        self.relative.iter().rev().map(attributes).collect()
     }
 
     /// The values of one attribute type, in the order of the DER.

@@ -1,11 +1,15 @@
-//! The decision: who is asking, and whether they may pass.
+//! The policy: everything that is asked of a request before it may pass, in its order.
 
 use serde::Deserialize;
 
-use crate::certificate::PeerCertificate;
+use crate::authorization::{Action, Authorization, Question};
+use crate::decision::{Decision, Denial, Evidence, Permit};
 use crate::denial::Reason;
-use crate::identity::{Identity, IdentityRules};
+use crate::identity::IdentityRules;
 use crate::peer::{DirectPeer, Peer, Validation};
+use crate::pin::PinRules;
+use crate::request_path::RequestPath;
+use crate::revocation::Revocations;
 use crate::spiffe::SpiffeId;
 use crate::timestamp::Timestamp;
 
@@ -31,53 +35,31 @@ pub enum MissingIdentity {
     Strip,
 }
 
+/// A check that may be observed instead of enforced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Check {
+    /// `pins` and `pin_required`.
+    Pins,
+    /// `authorization`.
+    Authorization,
+    /// `rate_limit`.
+    RateLimit,
+}
+
 /// What a decision depends on, beside the peer.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
     /// When the request arrived.
     pub now: Timestamp,
-    /// `:path`, with its query.
-    pub path: &'a [u8],
+    /// `:method`.
+    pub method: &'a [u8],
+    /// `:path`, without its query.
+    pub path: RequestPath<'a>,
     /// X-Forwarded-Client-Cert.
     pub forwarded: Option<&'a [u8]>,
-}
-
-/// What is decided of a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Decision {
-    /// It may pass.
-    Allow(Permit),
-    /// It may not.
-    Deny(Reason),
-}
-
-/// The proof that [`Policy::decide`] let a request pass; without it there are no identity headers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Permit {
-    holder: Option<Holder>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Holder {
-    identity: Identity,
-    peer: Peer,
-}
-
-impl Permit {
-    /// Who passes; none for a request that passes without an identity.
-    pub fn identity(&self) -> Option<&Identity> {
-        self.holder.as_ref().map(|holder| &holder.identity)
-    }
-
-    /// The certificate of the one who passes, where there is one.
-    pub fn certificate(&self) -> Option<&PeerCertificate> {
-        self.holder.as_ref()?.peer.certificate()
-    }
-
-    /// The SPIFFE ID of the one who passes, where there is one.
-    pub fn spiffe_id(&self) -> Option<SpiffeId> {
-        self.holder.as_ref()?.peer.spiffe_id()
-    }
+    /// All headers, names in lower case.
+    pub headers: &'a [(String, Vec<u8>)],
 }
 
 /// All that is asked of a request before it may pass.
@@ -93,6 +75,14 @@ pub struct Policy {
     pub missing: MissingIdentity,
     /// Paths on which a request that names nobody goes on.
     pub anonymous_paths: Vec<String>,
+    /// Certificates that are refused.
+    pub revoked: Revocations,
+    /// What users may come with.
+    pub pins: PinRules,
+    /// Who may do what; none where everybody may everything.
+    pub authorization: Option<Authorization>,
+    /// What is observed and not enforced.
+    pub observe: Vec<Check>,
 }
 
 impl Policy {
@@ -101,38 +91,52 @@ impl Policy {
         &self,
         request: &Request<'_>,
         direct: &Result<Option<DirectPeer>, Reason>,
-    ) -> Decision {
-        let direct = match direct {
-            Ok(Some(direct)) => self.holder(request, direct),
-            Ok(None) => Err(Reason::NoCertificate),
-            Err(reason) => Err(*reason),
-        };
-        match direct {
-            Ok(holder) => Decision::Allow(Permit {
-                holder: Some(holder),
-            }),
-            Err(reason) if reason.is_missing_identity() && self.admits_anonymous(request) => {
-                Decision::Allow(Permit { holder: None })
-            }
-            Err(reason) => Decision::Deny(reason),
+    ) -> Decision<'_> {
+        let mut evidence = Evidence::default();
+        match self.check(request, direct, &mut evidence) {
+            Ok(()) => Decision::Allow(Permit::on(evidence)),
+            Err(reason) => Decision::Deny(Denial { reason, evidence }),
         }
     }
 
-    fn holder(&self, request: &Request<'_>, direct: &DirectPeer) -> Result<Holder, Reason> {
+    fn check<'p>(
+        &'p self,
+        request: &Request<'_>,
+        direct: &Result<Option<DirectPeer>, Reason>,
+        evidence: &mut Evidence<'p>,
+    ) -> Result<(), Reason> {
+        match self.identify(request, direct, evidence) {
+            Err(reason) if !reason.is_missing_identity() => return Err(reason),
+            Err(reason) if !self.admits_anonymous(request) => return Err(reason),
+            Err(_) | Ok(()) => {}
+        }
+        self.check_revoked(evidence)?;
+        self.enforce(Check::Pins, self.check_pins(evidence), evidence)?;
+        let authorized = self.authorize(request, evidence);
+        self.enforce(Check::Authorization, authorized, evidence)
+    }
+
+    fn identify(
+        &self,
+        request: &Request<'_>,
+        direct: &Result<Option<DirectPeer>, Reason>,
+        evidence: &mut Evidence<'_>,
+    ) -> Result<(), Reason> {
+        let direct = direct.as_ref().map_err(|&reason| reason)?;
+        let direct = direct.as_ref().ok_or(Reason::NoCertificate)?;
+        let peer = evidence.peer.insert(direct.peer.clone());
         self.check_validated(direct)?;
-        check_validity(&direct.peer, request.now)?;
-        let peer = if self.speaks_for_others(direct) {
+        check_validity(peer, request.now)?;
+        if self.speaks_for_others(direct) {
+            evidence.intermediary = evidence.peer.take();
             let client = direct.speaks_for(request.forwarded)?;
             let client = client.ok_or(Reason::NoCertificate)?;
-            check_validity(&client, request.now)?;
-            client
-        } else {
-            direct.peer.clone()
-        };
-        match self.identity.identify(&peer) {
-            Ok(identity) => Ok(Holder { identity, peer }),
-            Err(error) => Err(error.reason()),
+            check_validity(evidence.peer.insert(client), request.now)?;
         }
+        let peer = evidence.peer.as_ref().ok_or(Reason::InternalError)?;
+        let identity = self.identity.identify(peer);
+        evidence.identity = Some(identity.map_err(|error| error.reason())?);
+        Ok(())
     }
 
     /// A principal has no certificate that Envoy could report on: the mesh vouches for it.
@@ -151,9 +155,66 @@ impl Policy {
     }
 
     fn admits_anonymous(&self, request: &Request<'_>) -> bool {
-        let path = request.path.split(|&byte| byte == b'?').next();
-        let is_path = |allowed: &String| Some(allowed.as_bytes()) == path;
+        let is_path = |allowed: &String| allowed.as_bytes() == request.path.as_bytes();
         self.missing == MissingIdentity::Strip || self.anonymous_paths.iter().any(is_path)
+    }
+
+    fn check_revoked(&self, evidence: &Evidence<'_>) -> Result<(), Reason> {
+        let peers = [&evidence.peer, &evidence.intermediary];
+        let certificates = peers.into_iter().flatten().filter_map(Peer::certificate);
+        let is_revoked = |certificate| self.revoked.contains(certificate);
+        match certificates.into_iter().any(is_revoked) {
+            true => Err(Reason::Revoked),
+            false => Ok(()),
+        }
+    }
+
+    fn check_pins(&self, evidence: &Evidence<'_>) -> Result<(), Reason> {
+        let Some(identity) = &evidence.identity else {
+            return Ok(());
+        };
+        let certificate = evidence.peer.as_ref().and_then(Peer::certificate);
+        self.pins.check(&identity.user, certificate)
+    }
+
+    fn authorize<'p>(
+        &'p self,
+        request: &Request<'_>,
+        evidence: &mut Evidence<'p>,
+    ) -> Result<(), Reason> {
+        let Some(authorization) = &self.authorization else {
+            return Ok(());
+        };
+        let identity = evidence.identity.as_ref();
+        let question = Question {
+            user: identity.map(|identity| &identity.user),
+            peer: identity.and(evidence.peer.as_ref()),
+            method: request.method,
+            path: request.path,
+            headers: request.headers,
+        };
+        let (action, rule) = authorization.decide(&question);
+        evidence.rule = rule.map(|rule| rule.name.as_str());
+        match action {
+            Action::Allow => Ok(()),
+            Action::Deny => Err(Reason::NotAuthorized),
+        }
+    }
+
+    /// The result of a check, or no more than a note of it where the check is observed.
+    fn enforce(
+        &self,
+        check: Check,
+        result: Result<(), Reason>,
+        evidence: &mut Evidence<'_>,
+    ) -> Result<(), Reason> {
+        match result {
+            Err(reason) if self.observe.contains(&check) => {
+                evidence.observed.push(reason);
+                Ok(())
+            }
+            other => other,
+        }
     }
 }
 

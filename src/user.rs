@@ -53,7 +53,8 @@ pub enum UserError {
 }
 
 /// A user in canonical form: what goes into the header. URIs are kept, all else is lowercased (ASCII).
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
 pub struct User {
     text: String,
 }
@@ -86,6 +87,15 @@ impl User {
     /// The canonical text.
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+}
+
+/// A user in the configuration: any charset, since one that cannot come does no harm there.
+impl TryFrom<String> for User {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text, Charset::Utf8).map_err(|error| format!("found {text:?}: {error}"))
     }
 }
 

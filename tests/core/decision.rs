@@ -4,9 +4,10 @@ use std::sync::LazyLock;
 
 use mtls_identity::certificate::PeerCertificate;
 use mtls_identity::config::Configuration;
+use mtls_identity::decision::Decision;
+use mtls_identity::filter::{Outcome, RequestHead};
 use mtls_identity::peer::{ConnectionAttributes, DirectPeer};
 use mtls_identity::pem;
-use mtls_identity::policy::{Decision, Request};
 use mtls_identity::timestamp::Timestamp;
 use serde_json::{Value, json};
 
@@ -28,39 +29,51 @@ pub(crate) fn now() -> Timestamp {
     Timestamp::from_unix(i64::try_from(since.as_secs()).unwrap())
 }
 
-/// The decision on `GET /mcp?a=b` now, over a connection on which Envoy validated this certificate.
-pub(crate) fn decide(configuration: &Configuration, certificate: &[u8]) -> Decision {
-    decide_at(configuration, certificate, now())
+/// What becomes of `GET /mcp?a=b` now, over a connection on which Envoy validated this certificate.
+pub(crate) fn serve<'p>(configuration: &'p Configuration, certificate: &[u8]) -> Outcome<'p> {
+    serve_at(configuration, certificate, now())
 }
 
-pub(crate) fn decide_at(
-    configuration: &Configuration,
+pub(crate) fn serve_at<'p>(
+    configuration: &'p Configuration,
     certificate: &[u8],
     now: Timestamp,
-) -> Decision {
+) -> Outcome<'p> {
     let pem = pem::encode(certificate);
-    let attributes = ConnectionAttributes {
+    let head = [(":method", "GET"), (":path", "/mcp?a=b")];
+    serve_head(configuration, &validated(&pem), &head, now)
+}
+
+/// What Envoy says of a connection whose certificate it validated.
+pub(crate) fn validated(pem: &str) -> ConnectionAttributes<'_> {
+    ConnectionAttributes {
         peer_certificate: Some(pem.as_bytes()),
         peer_certificate_valid: Some(true),
         ..ConnectionAttributes::default()
-    };
-    let request = Request {
-        now,
-        path: b"/mcp?a=b",
-        forwarded: None,
-    };
-    let peer = DirectPeer::read(&attributes, None);
-    configuration.policy.decide(&request, &peer)
+    }
+}
+
+pub(crate) fn serve_head<'p>(
+    configuration: &'p Configuration,
+    attributes: &ConnectionAttributes<'_>,
+    headers: &[(&str, &str)],
+    now: Timestamp,
+) -> Outcome<'p> {
+    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), value.as_bytes().to_vec());
+    let headers: Vec<_> = headers.iter().map(owned).collect();
+    let head = RequestHead::of(&headers);
+    let peer = DirectPeer::read(attributes, head.forwarded().as_deref());
+    configuration.serve(&head, now, &peer)
 }
 
 /// The user, or the reason in its own words; `anonymous` for who passes as nobody.
-pub(crate) fn outcome(decision: &Decision) -> String {
-    match decision {
+pub(crate) fn outcome(outcome: &Outcome<'_>) -> String {
+    match &outcome.decision {
         Decision::Allow(permit) => match permit.identity() {
             Some(identity) => identity.user.to_string(),
             None => "anonymous".to_owned(),
         },
-        Decision::Deny(reason) => reason.to_string(),
+        Decision::Deny(denial) => denial.reason.to_string(),
     }
 }
 
@@ -81,8 +94,9 @@ fn validity_is_that_of_the_request_and_includes_both_ends() {
         (i64::MIN, "certificate_not_yet_valid"),
     ] {
         let at = Timestamp::from_unix(seconds);
-        let decision = decide_at(&configuration(&json!({})), &der, at);
-        assert_eq!(outcome(&decision), expected, "{seconds}");
+        let configuration = configuration(&json!({}));
+        let served = serve_at(&configuration, &der, at);
+        assert_eq!(outcome(&served), expected, "{seconds}");
     }
 }
 
@@ -90,11 +104,6 @@ fn validity_is_that_of_the_request_and_includes_both_ends() {
 fn only_what_envoy_says_it_validated_is_believed() {
     let der = issue(&Leaf::of([common_name("a")]));
     let pem = pem::encode(&der);
-    let request = Request {
-        now: now(),
-        path: b"/",
-        forwarded: None,
-    };
     for (valid, validation, expected) in [
         (Some(true), "required", "a"),
         (Some(false), "required", "certificate_not_validated"),
@@ -108,9 +117,8 @@ fn only_what_envoy_says_it_validated_is_believed() {
             ..ConnectionAttributes::default()
         };
         let configuration = configuration(&json!({"certificate": {"validation": validation}}));
-        let peer = DirectPeer::read(&attributes, None);
-        let decision = configuration.policy.decide(&request, &peer);
-        assert_eq!(outcome(&decision), expected, "{valid:?} {validation}");
+        let served = serve_head(&configuration, &attributes, &[], now());
+        assert_eq!(outcome(&served), expected, "{valid:?} {validation}");
     }
 }
 
@@ -210,14 +218,9 @@ fn only_a_missing_identity_is_ever_passed_on() {
             peer_certificate_valid: Some(true),
             ..ConnectionAttributes::default()
         };
-        let peer = DirectPeer::read(&attributes, None);
-        let request = Request {
-            now: now(),
-            path: path.as_bytes(),
-            forwarded: None,
-        };
-        let decision = configuration.policy.decide(&request, &peer);
-        assert_eq!(outcome(&decision), expected, "{identity} {path}");
+        let head = [(":path", path)];
+        let served = serve_head(&configuration, &attributes, &head, now());
+        assert_eq!(outcome(&served), expected, "{identity} {path}");
     }
 }
 
@@ -246,13 +249,7 @@ fn a_principal_of_the_mesh_is_a_spiffe_id_and_nothing_else() {
             ..ConnectionAttributes::default()
         };
         let configuration = configuration(&json!({"identity": {"sources": sources}}));
-        let request = Request {
-            now: now(),
-            path: b"/",
-            forwarded: None,
-        };
-        let peer = DirectPeer::read(&attributes, None);
-        let decision = configuration.policy.decide(&request, &peer);
-        assert_eq!(outcome(&decision), expected, "{principal} {sources}");
+        let served = serve_head(&configuration, &attributes, &[], now());
+        assert_eq!(outcome(&served), expected, "{principal} {sources}");
     }
 }

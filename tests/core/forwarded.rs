@@ -1,13 +1,12 @@
 //! X-Forwarded-Client-Cert as Envoy writes it and as an attacker would have it.
 
-use mtls_identity::peer::{ConnectionAttributes, DirectPeer};
+use mtls_identity::peer::ConnectionAttributes;
 use mtls_identity::pem;
-use mtls_identity::policy::Request;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::decision::{configuration, issue, now, outcome};
+use crate::decision::{configuration, issue, now, outcome, serve_head, validated};
 use crate::leaf::{Leaf, common_name as cn, san_uri};
 
 const INGRESS: &str = "spiffe://cluster.local/ns/istio-system/sa/ingress";
@@ -38,22 +37,21 @@ fn peer_with(uri: &str) -> Vec<u8> {
     issue(&Leaf::of([cn("peer")]).subject_alt_names(&[san_uri(uri)]))
 }
 
+/// The head of a request with this X-Forwarded-Client-Cert; without it where it is empty.
+fn head(header: &str) -> Vec<(&str, &str)> {
+    let forwarded = [("x-forwarded-client-cert", header)];
+    forwarded
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .collect()
+}
+
 /// Who sends a request with this header over a connection of this peer, whose PEM Envoy gives.
 fn sender(peer: &[u8], header: &str) -> String {
     let pem = pem::encode(peer);
-    let attributes = ConnectionAttributes {
-        peer_certificate: Some(pem.as_bytes()),
-        peer_certificate_valid: Some(true),
-        ..ConnectionAttributes::default()
-    };
-    let forwarded = Some(header.as_bytes()).filter(|header| !header.is_empty());
-    let request = Request {
-        now: now(),
-        path: b"/",
-        forwarded,
-    };
-    let policy = configuration(&json!({"certificate": {"forwarded_by": [INGRESS]}})).policy;
-    outcome(&policy.decide(&request, &DirectPeer::read(&attributes, forwarded)))
+    let configuration = configuration(&json!({"certificate": {"forwarded_by": [INGRESS]}}));
+    let head = head(header);
+    outcome(&serve_head(&configuration, &validated(&pem), &head, now()))
 }
 
 #[test]
@@ -220,18 +218,16 @@ fn sender_by_digest(peer: &[u8], header: &str) -> String {
         sha256_peer_certificate_digest: Some(digest.as_bytes()),
         ..ConnectionAttributes::default()
     };
-    let forwarded = Some(header.as_bytes()).filter(|header| !header.is_empty());
-    let request = Request {
-        now: now(),
-        path: b"/",
-        forwarded,
-    };
-    let policy = configuration(&json!({
+    let configuration = configuration(&json!({
         "certificate": {"validation": "listener"},
         "identity": {"missing": "strip"},
-    }))
-    .policy;
-    outcome(&policy.decide(&request, &DirectPeer::read(&attributes, forwarded)))
+    }));
+    outcome(&serve_head(
+        &configuration,
+        &attributes,
+        &head(header),
+        now(),
+    ))
 }
 
 #[test]

@@ -1,24 +1,25 @@
 //! The values of `headers.set`, for a certificate that has everything and for one that has nothing.
 
 use mtls_identity::denial::Reason;
-use mtls_identity::policy::Decision;
 use serde_json::{Value, json};
 
-use crate::decision::{configuration, decide, issue};
+use crate::decision::{configuration, issue, serve};
 use crate::leaf::{
     Attribute, Leaf, common_name, organization, organizational_unit, san_dns, san_email, san_uri,
 };
 
 fn set(value: &Value, certificate: &[u8]) -> Result<Vec<(String, String)>, Reason> {
     let configuration = configuration(value);
-    let Decision::Allow(permit) = decide(&configuration, certificate) else {
-        panic!("the certificate is refused");
-    };
-    let headers = configuration.headers.of(&permit)?;
-    let text = |(name, value): (&mtls_identity::header_name::HeaderName, String)| {
-        (name.to_string(), value)
-    };
-    Ok(headers.into_iter().map(text).collect())
+    let outcome = serve(&configuration, certificate);
+    match outcome.decision.reason() {
+        Some(reason) => Err(reason),
+        None => Ok(owned(outcome.headers)),
+    }
+}
+
+fn owned(headers: Vec<(&str, String)>) -> Vec<(String, String)> {
+    let owned = |(name, value): (&str, String)| (name.to_owned(), value);
+    headers.into_iter().map(owned).collect()
 }
 
 /// The value of one kind, for this certificate.

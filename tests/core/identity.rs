@@ -1,9 +1,9 @@
 //! Certificate → user or reason: the table. Every row is a real certificate, signed and parsed.
 
-use mtls_identity::policy::Decision;
+use mtls_identity::decision::Decision;
 use serde_json::{Value, json};
 
-use crate::decision::{configuration, decide, issue, outcome};
+use crate::decision::{configuration, issue, outcome, serve};
 use crate::der::{
     BMP_STRING, IA5_STRING, PRINTABLE_STRING, TELETEX_STRING, UNIVERSAL_STRING, UTF8_STRING,
 };
@@ -20,7 +20,7 @@ const UNREADABLE: &str = "certificate_unreadable";
 fn assert_rows(identity: &Value, rows: impl IntoIterator<Item = (Leaf, String)>) {
     let configuration = configuration(&json!({"identity": identity}));
     for (leaf, expected) in rows {
-        let decision = decide(&configuration, &issue(&leaf));
+        let decision = serve(&configuration, &issue(&leaf));
         assert_eq!(outcome(&decision), expected, "{identity} {leaf:?}");
     }
 }
@@ -474,7 +474,7 @@ fn the_first_source_that_is_present_decides() {
         .replace(':', "")
         .to_lowercase();
     let by_fingerprint = configuration(&json!({"identity": {"sources": ["fingerprint"]}}));
-    assert_eq!(outcome(&decide(&by_fingerprint, &certificate)), expected);
+    assert_eq!(outcome(&serve(&by_fingerprint, &certificate)), expected);
 }
 
 #[test]
@@ -593,7 +593,8 @@ fn an_odd_certificate_is_refused_by_name() {
 #[test]
 fn a_permit_names_its_source() {
     let configuration = configuration(&json!({"identity": {"sources": ["email", "cn"]}}));
-    let Decision::Allow(permit) = decide(&configuration, &issue(&Leaf::of([cn("a")]))) else {
+    let outcome = serve(&configuration, &issue(&Leaf::of([cn("a")])));
+    let Decision::Allow(permit) = outcome.decision else {
         panic!("refused");
     };
     assert_eq!(permit.identity().unwrap().source.as_str(), "cn");

@@ -1,0 +1,163 @@
+//! Who may do what: rules, of which the first that matches decides.
+
+use serde::Deserialize;
+
+use crate::name::AttributeValue;
+use crate::pattern::{Pattern, UserPattern};
+use crate::peer::Peer;
+use crate::request_path::RequestPath;
+use crate::user::User;
+
+/// What a rule, or the lack of one, does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// The request passes.
+    Allow,
+    /// It does not.
+    #[default]
+    Deny,
+}
+
+/// The values a request's header may have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeaderCondition {
+    /// The header, in lower case.
+    pub name: String,
+    /// Any one of these matches a value.
+    pub values: Vec<Pattern>,
+}
+
+/// One rule. A condition that is empty is not asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// The name in records.
+    pub name: String,
+    /// What the rule does.
+    pub action: Action,
+    /// Users.
+    pub identities: Vec<UserPattern>,
+    /// organizationNames of the subject, in lower case (ASCII).
+    pub organizations: Vec<String>,
+    /// Methods, in upper case.
+    pub methods: Vec<String>,
+    /// Paths without query.
+    pub paths: Vec<Pattern>,
+    /// Headers, all of which must match.
+    pub headers: Vec<HeaderCondition>,
+}
+
+/// What rules are asked about.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// Who asks; none for a request without identity.
+    pub user: Option<&'a User>,
+    /// The one who asks, with all that proves it.
+    pub peer: Option<&'a Peer>,
+    /// `:method`.
+    pub method: &'a [u8],
+    /// `:path` without query.
+    pub path: RequestPath<'a>,
+    /// The headers of the request.
+    pub headers: &'a [(String, Vec<u8>)],
+}
+
+/// The rules and what happens where none matches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authorization {
+    /// What happens where none matches.
+    pub default: Action,
+    /// The first that matches decides.
+    pub rules: Vec<Rule>,
+}
+
+impl Authorization {
+    /// What happens to a request, and by which rule; none where none matches.
+    pub fn decide(&self, question: &Question<'_>) -> (Action, Option<&Rule>) {
+        let rule = self.rules.iter().find(|rule| rule.matches(question));
+        (rule.map_or(self.default, |rule| rule.action), rule)
+    }
+}
+
+impl Rule {
+    fn matches(&self, question: &Question<'_>) -> bool {
+        self.matches_identity(question.user)
+            && self.matches_organization(question.peer)
+            && self.matches_method(question.method)
+            && self.matches_path(question.path)
+            && self
+                .headers
+                .iter()
+                .all(|condition| self.matches_header(condition, question))
+    }
+
+    fn matches_identity(&self, user: Option<&User>) -> bool {
+        let is_any = |user| self.identities.iter().any(|pattern| pattern.matches(user));
+        self.identities.is_empty() || user.is_some_and(is_any)
+    }
+
+    /// Where it can be read in two ways, a rule that allows does not match, and one that denies does.
+    fn of_all_or_any<T>(
+        &self,
+        mut values: impl Iterator<Item = T>,
+        matches: impl Fn(T) -> bool,
+    ) -> bool {
+        match self.action {
+            Action::Allow => {
+                let mut any = false;
+                values.all(|value| {
+                    any = true;
+                    matches(value)
+                }) && any
+            }
+            Action::Deny => values.any(matches),
+        }
+    }
+
+    fn matches_organization(&self, peer: Option<&Peer>) -> bool {
+        let organizations = peer
+            .and_then(Peer::certificate)
+            .into_iter()
+            .flat_map(|certificate| certificate.organizations());
+        let is_listed = |value: &AttributeValue| match value {
+            AttributeValue::Text(text) => self.organizations.contains(&text.to_ascii_lowercase()),
+            AttributeValue::Latin1(_) | AttributeValue::Other => false,
+        };
+        self.organizations.is_empty() || self.of_all_or_any(organizations, is_listed)
+    }
+
+    fn matches_method(&self, method: &[u8]) -> bool {
+        let is_listed = |listed: &String| listed.as_bytes() == method;
+        self.methods.is_empty() || self.methods.iter().any(is_listed)
+    }
+
+    /// A path that servers read in several ways may be any path: no rule with paths allows it, and
+    /// every rule with paths that denies matches it.
+    fn matches_path(&self, path: RequestPath<'_>) -> bool {
+        if self.paths.is_empty() {
+            return true;
+        }
+        match path.is_normal() {
+            true => self
+                .paths
+                .iter()
+                .any(|pattern| pattern.matches(path.as_bytes())),
+            false => self.action == Action::Deny,
+        }
+    }
+
+    fn matches_header(&self, condition: &HeaderCondition, question: &Question<'_>) -> bool {
+        let values = question
+            .headers
+            .iter()
+            .filter(|(name, _)| *name == condition.name)
+            .map(|(_, value)| value.as_slice());
+        let is_listed = |value: &[u8]| {
+            condition
+                .values
+                .iter()
+                .any(|pattern| pattern.matches(value))
+        };
+        self.of_all_or_any(values, is_listed)
+    }
+}

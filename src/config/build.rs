@@ -1,0 +1,233 @@
+//! From the sections of the document to a policy that can be run. Each section is taken apart whole, so
+//! that a new key cannot be forgotten.
+
+use std::collections::BTreeSet;
+
+use super::document::{
+    AuditSection, AuthorizationSection, CertificateSection, Document, HeadersSection,
+    IdentitySection, MapSection, NonEmpty, RevokedSection, RuleSection, Sources,
+};
+use super::{Configuration, ConfigurationError};
+use crate::audit::AuditRules;
+use crate::authorization::{Action, Authorization, HeaderCondition, Rule};
+use crate::headers::HeaderRules;
+use crate::identity::IdentityRules;
+use crate::mapping::{self, Side};
+use crate::pin::{PinRules, bytes_of_hex, sha256_of_hex};
+use crate::policy::Policy;
+use crate::revocation::Revocations;
+use crate::rfc4514;
+use crate::strict::{Name, Object};
+use crate::user::Charset;
+
+type Result<T> = std::result::Result<T, ConfigurationError>;
+
+impl Document {
+    pub(super) fn into_configuration(self) -> Result<Configuration> {
+        let Self {
+            certificate: Object(certificate),
+            identity: Object(identity),
+            headers: Object(headers),
+            pins,
+            pin_required,
+            revoked,
+            authorization,
+            observe,
+            audit: Object(audit),
+        } = self;
+        let CertificateSection {
+            validation: Name(validation),
+            forwarded_by,
+        } = certificate;
+        let anonymous_paths = identity.anonymous_paths.iter().map(|path| path.0.clone());
+        let pins = pins
+            .0
+            .into_iter()
+            .map(|(user, NonEmpty(pins))| (user, pins));
+        let headers = header_rules(headers, identity.charset.0)?;
+        let authorization = authorization.map(|Object(it)| into_authorization(it, &headers));
+        Ok(Configuration {
+            headers,
+            audit: audit_rules(&audit),
+            policy: Policy {
+                validation,
+                forwarded_by,
+                missing: identity.missing.0,
+                anonymous_paths: anonymous_paths.collect(),
+                identity: identity_rules(identity)?,
+                revoked: revocations(&revoked)?,
+                pins: PinRules {
+                    pins: pins.collect(),
+                    required: BTreeSet::from_iter(pin_required),
+                },
+                authorization: authorization.transpose()?,
+                observe: observe.into_iter().map(|Name(check)| check).collect(),
+            },
+        })
+    }
+}
+
+fn header_rules(section: HeadersSection, charset: Charset) -> Result<HeaderRules> {
+    let HeadersSection { user, set, strip } = section;
+    let set = set.0.into_iter().map(|(name, Name(kind))| (name, kind));
+    HeaderRules::new(user.0, set.collect(), &strip, charset)
+        .map_err(|error| ConfigurationError::at("headers", error))
+}
+
+fn audit_rules(section: &AuditSection) -> AuditRules {
+    let AuditSection {
+        log: Name(log),
+        access_log,
+    } = *section;
+    AuditRules { log, access_log }
+}
+
+fn identity_rules(section: IdentitySection) -> Result<IdentityRules> {
+    let IdentitySection {
+        sources: Sources(sources),
+        map,
+        multiple_cn: Name(multiple_cn),
+        charset: Name(charset),
+        missing: _,
+        anonymous_paths: _,
+    } = section;
+    Ok(IdentityRules {
+        sources,
+        map: mapping_rules(&map)?,
+        multiple_cn,
+        charset,
+    })
+}
+
+fn mapping_rules(map: &[Object<MapSection>]) -> Result<Vec<mapping::Rule>> {
+    let parse = |(index, Object(MapSection { from, to })): (usize, &Object<MapSection>)| {
+        mapping::Rule::parse(from, to).map_err(|(side, error)| {
+            let found = match side {
+                Side::From => from,
+                Side::To => to,
+            };
+            let message = format!("found {found:?}: {error}");
+            ConfigurationError::at(format!("identity.map[{index}].{side}"), message)
+        })
+    };
+    map.iter().enumerate().map(parse).collect()
+}
+
+fn revocations(sections: &[Object<RevokedSection>]) -> Result<Revocations> {
+    let mut revocations = Revocations::default();
+    for (index, Object(section)) in sections.iter().enumerate() {
+        add_revocation(&mut revocations, section, &format!("revoked[{index}]"))?;
+    }
+    Ok(revocations)
+}
+
+fn add_revocation(to: &mut Revocations, section: &RevokedSection, path: &str) -> Result<()> {
+    let RevokedSection {
+        sha256,
+        issuer,
+        serial,
+    } = section;
+    match (sha256, issuer, serial) {
+        (Some(sha256), None, None) => {
+            let digest = sha256_of_hex(sha256).ok_or_else(|| {
+                let message = format!("found {sha256:?}, expected 64 hexadecimal digits");
+                ConfigurationError::at(format!("{path}.sha256"), message)
+            })?;
+            to.fingerprints.insert(digest);
+        }
+        (None, Some(issuer), Some(serial)) => {
+            let name = rfc4514::parse(issuer).map_err(|error| {
+                let message = format!("found {issuer:?}: {error}");
+                ConfigurationError::at(format!("{path}.issuer"), message)
+            })?;
+            to.serials.insert((name, serial_number(serial, path)?));
+        }
+        _ => {
+            let message = "expected either \"sha256\", or \"issuer\" and \"serial\"";
+            return Err(ConfigurationError::at(path, message));
+        }
+    }
+    Ok(())
+}
+
+fn serial_number(text: &str, path: &str) -> Result<Vec<u8>> {
+    let even = match text.len() % 2 == 1 && !text.contains(':') {
+        true => format!("0{text}"),
+        false => text.to_owned(),
+    };
+    match bytes_of_hex(&even) {
+        Some(bytes) if !bytes.is_empty() => Ok(crate::certificate::magnitude(&bytes).to_vec()),
+        _ => {
+            let message = format!("found {text:?}, expected hexadecimal digits");
+            Err(ConfigurationError::at(format!("{path}.serial"), message))
+        }
+    }
+}
+
+fn into_authorization(section: AuthorizationSection, owned: &HeaderRules) -> Result<Authorization> {
+    let AuthorizationSection {
+        default: Name(default),
+        rules,
+    } = section;
+    if rules.is_empty() && default == Action::Deny {
+        let message = "found no rule and the default \"deny\", expected a rule: nobody would pass";
+        return Err(ConfigurationError::at("authorization", message));
+    }
+    let rules: Vec<_> = rules
+        .into_iter()
+        .map(|Object(rule)| into_rule(rule))
+        .collect();
+    let mut names = BTreeSet::new();
+    for (index, rule) in rules.iter().enumerate() {
+        let path = format!("authorization.rules[{index}]");
+        if !names.insert(&rule.name) {
+            let message = format!("found {:?} twice, expected a name for each rule", rule.name);
+            return Err(ConfigurationError::at(format!("{path}.name"), message));
+        }
+        check_headers(rule, owned, &path)?;
+    }
+    Ok(Authorization { default, rules })
+}
+
+/// What a client writes into a header that is removed must decide nothing.
+fn check_headers(rule: &Rule, owned: &HeaderRules, path: &str) -> Result<()> {
+    let mut names = rule.headers.iter().map(|condition| &condition.name);
+    match names.find(|name| owned.is_owned(name.as_bytes())) {
+        None => Ok(()),
+        Some(name) => {
+            let message = format!("found {name:?}, expected a header that is not removed");
+            Err(ConfigurationError::at(format!("{path}.headers"), message))
+        }
+    }
+}
+
+fn into_rule(section: RuleSection) -> Rule {
+    let RuleSection {
+        name,
+        action: Name(action),
+        identities,
+        organizations,
+        methods,
+        paths,
+        headers,
+    } = section;
+    let headers = headers.map(|headers| headers.0).unwrap_or_default();
+    let condition =
+        |(name, NonEmpty(values)): (crate::header_name::HeaderName, _)| HeaderCondition {
+            name: name.to_string(),
+            values,
+        };
+    Rule {
+        name: name.0,
+        action,
+        identities: entries(identities),
+        organizations: entries(organizations).into_iter().map(|it| it.0).collect(),
+        methods: entries(methods).into_iter().map(|it| it.0).collect(),
+        paths: entries(paths).into_iter().map(|it| it.0).collect(),
+        headers: headers.into_iter().map(condition).collect(),
+    }
+}
+
+fn entries<T>(list: Option<NonEmpty<T>>) -> Vec<T> {
+    list.map(|list| list.0).unwrap_or_default()
+}

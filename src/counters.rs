@@ -1,0 +1,70 @@
+//! What is counted: by reason, never by user. Envoy shows each as `wasmcustom.<name>`.
+
+use crate::denial::Reason;
+use crate::filter::Outcome;
+
+/// A counter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counter {
+    /// Requests that passed with an identity.
+    Allow,
+    /// Requests that passed without one.
+    Anonymous,
+    /// Requests that were refused.
+    Deny(Reason),
+    /// Requests that would have been refused, had the check not only been observed.
+    Observe(Reason),
+    /// Requests that carried an owned header.
+    Stripped,
+    /// Certificates that were read, one for each connection.
+    CertificateParsed,
+    /// Of those, the ones that end within 7 days.
+    CertificateExpiresSoon,
+}
+
+impl Counter {
+    /// Every counter there is.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let observable = [
+            Reason::PinMismatch,
+            Reason::PinRequired,
+            Reason::NotAuthorized,
+        ];
+        let plain = [
+            Self::Allow,
+            Self::Anonymous,
+            Self::Stripped,
+            Self::CertificateParsed,
+            Self::CertificateExpiresSoon,
+        ];
+        plain
+            .into_iter()
+            .chain(Reason::ALL.map(Self::Deny))
+            .chain(observable.map(Self::Observe))
+    }
+
+    /// The name.
+    pub fn name(self) -> String {
+        match self {
+            Self::Allow => "mtls_identity.allow".to_owned(),
+            Self::Anonymous => "mtls_identity.anonymous".to_owned(),
+            Self::Deny(reason) => format!("mtls_identity.deny.{reason}"),
+            Self::Observe(reason) => format!("mtls_identity.observe.{reason}"),
+            Self::Stripped => "mtls_identity.stripped".to_owned(),
+            Self::CertificateParsed => "mtls_identity.certificate.parsed".to_owned(),
+            Self::CertificateExpiresSoon => "mtls_identity.certificate.expires_soon".to_owned(),
+        }
+    }
+
+    /// What an outcome adds to.
+    pub fn of(outcome: &Outcome<'_>) -> Vec<Self> {
+        let decided = match outcome.decision.reason() {
+            Some(reason) => Self::Deny(reason),
+            None if outcome.decision.as_str() == "anonymous" => Self::Anonymous,
+            None => Self::Allow,
+        };
+        let observed = &outcome.decision.evidence().observed;
+        let observed = observed.iter().map(|&reason| Self::Observe(reason));
+        std::iter::once(decided).chain(observed).collect()
+    }
+}

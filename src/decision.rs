@@ -1,0 +1,107 @@
+//! What is decided of a request, and what it was decided on.
+
+use crate::certificate::PeerCertificate;
+use crate::denial::Reason;
+use crate::identity::Identity;
+use crate::peer::Peer;
+use crate::spiffe::SpiffeId;
+
+/// What was known of a request when it was decided, for the record.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Evidence<'p> {
+    /// The client; none when it showed nothing that could be read.
+    pub peer: Option<Peer>,
+    /// The direct peer that spoke for the client, where it was not the client itself.
+    pub intermediary: Option<Peer>,
+    /// The user that the client is.
+    pub identity: Option<Identity>,
+    /// The authorization rule that decided.
+    pub rule: Option<&'p str>,
+    /// What would have been denied, had it not only been observed.
+    pub observed: Vec<Reason>,
+}
+
+/// What is decided of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision<'p> {
+    /// It may pass.
+    Allow(Permit<'p>),
+    /// It may not.
+    Deny(Denial<'p>),
+}
+
+impl<'p> Decision<'p> {
+    /// What it was decided on.
+    pub fn evidence(&self) -> &Evidence<'p> {
+        match self {
+            Self::Allow(permit) => &permit.evidence,
+            Self::Deny(denial) => &denial.evidence,
+        }
+    }
+
+    /// Why the request may not pass; none if it may.
+    pub fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::Allow(_) => None,
+            Self::Deny(denial) => Some(denial.reason),
+        }
+    }
+
+    /// `allow`, `anonymous` for a request that passes without an identity, or `deny`.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Allow(permit) if permit.identity().is_some() => "allow",
+            Self::Allow(_) => "anonymous",
+            Self::Deny(_) => "deny",
+        }
+    }
+}
+
+/// A request that may not pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial<'p> {
+    /// Why.
+    pub reason: Reason,
+    /// What it was decided on.
+    pub evidence: Evidence<'p>,
+}
+
+/// The proof that [`crate::policy::Policy::decide`] let a request pass; without it there are no identity
+/// headers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Permit<'p> {
+    evidence: Evidence<'p>,
+}
+
+impl<'p> Permit<'p> {
+    /// For the policy alone, after its last check.
+    pub(crate) fn on(evidence: Evidence<'p>) -> Self {
+        Self { evidence }
+    }
+
+    /// Who passes; none for a request that passes without an identity.
+    pub fn identity(&self) -> Option<&Identity> {
+        self.evidence.identity.as_ref()
+    }
+
+    /// The certificate of the one who passes, where there is one.
+    pub fn certificate(&self) -> Option<&PeerCertificate> {
+        self.holder()?.certificate()
+    }
+
+    /// The SPIFFE ID of the one who passes, where there is one.
+    pub fn spiffe_id(&self) -> Option<SpiffeId> {
+        self.holder()?.spiffe_id()
+    }
+
+    /// The same request, refused after all: a header of its cannot be written.
+    pub fn withdraw(self, reason: Reason) -> Denial<'p> {
+        let evidence = self.evidence;
+        Denial { reason, evidence }
+    }
+
+    /// Who passes without an identity passes without a certificate, too.
+    fn holder(&self) -> Option<&Peer> {
+        self.identity().and(self.evidence.peer.as_ref())
+    }
+}
