@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 mod commands;
 
-use commands::{check, inspect, pin};
+use commands::{check, explain, inspect, pin};
 
 /// Looks at certificates and configurations as the filter in Envoy would.
 #[derive(Debug, Parser)]
@@ -20,6 +20,8 @@ struct Arguments {
 enum Command {
     /// Loads a configuration as the filter would: exit 0, or 1 with the line Envoy would log.
     Check(check::Check),
+    /// Shows the decision the filter would take, and why.
+    Explain(explain::Explain),
     /// Shows what the filter reads in a certificate.
     Inspect(inspect::Inspect),
     /// Prints the two pins of each certificate, ready to paste into `pins`.
@@ -29,6 +31,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Check(check) => check.run(),
+        Command::Explain(explain) => explain.run(),
         Command::Inspect(inspect) => inspect.run(),
         Command::Pin(pin) => pin.run(),
     };
