@@ -111,5 +111,6 @@ fn written(path: &Path) -> String {
 }
 
 fn is_plain(key: &str) -> bool {
-    !key.is_empty() && key.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'_'))
+    let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_');
+    key.starts_with(|first: char| first.is_ascii_lowercase()) && key.bytes().all(plain)
 }

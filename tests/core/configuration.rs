@@ -23,6 +23,11 @@ fn an_empty_configuration_is_valid_and_is_the_default() {
             "anonymous_paths": [],
         },
         "headers": {"user": "x-ssl-client-s-dn-cn", "set": {}, "strip": []},
+        "pins": {},
+        "pin_required": [],
+        "revoked": [],
+        "observe": [],
+        "audit": {"log": "denials", "access_log": false},
     });
     let default = Configuration::parse(b"{}").unwrap();
     for text in ["", " {}\n", &written_out.to_string()] {
@@ -184,6 +189,193 @@ fn every_error_names_its_path_what_was_found_and_what_is_expected() {
             "certificate.forwarded_by[0]",
             "a path segment",
         ),
+        // Pins.
+        (r#"{"pins": []}"#, "pins", "expected an object"),
+        (r#"{"pins": {"a": []}}"#, "pins.a", "found an empty list"),
+        (
+            r#"{"pins": {"a": "sha256:00"}}"#,
+            "pins.a",
+            "expected a sequence",
+        ),
+        (
+            r#"{"pins": {"admin@example.com": ["sha256:00"]}}"#,
+            "pins[\"admin@example.com\"][0]",
+            "expected 64 hexadecimal digits",
+        ),
+        (
+            r#"{"pins": {"a": ["md5:00"]}}"#,
+            "pins.a[0]",
+            "found \"md5:00\", expected \"sha256:\"",
+        ),
+        (
+            r#"{"pins": {"a": ["spki-sha256:00"]}}"#,
+            "pins.a[0]",
+            "expected 44 characters of base64",
+        ),
+        (
+            r#"{"pins": {" a": []}}"#,
+            "pins[\" a\"]",
+            "white space at an end",
+        ),
+        (r#"{"pins": {"": []}}"#, "pins[\"\"]", "an empty user"),
+        (
+            r#"{"pin_required": ["a", "b "]}"#,
+            "pin_required[1]",
+            "found \"b \": a user with white space",
+        ),
+        // Revocation.
+        (
+            r#"{"revoked": [{}]}"#,
+            "revoked[0]",
+            "expected either \"sha256\", or \"issuer\" and \"serial\"",
+        ),
+        (
+            r#"{"revoked": [{"issuer": "CN=a"}]}"#,
+            "revoked[0]",
+            "expected either",
+        ),
+        (
+            r#"{"revoked": [{"sha256": "00", "issuer": "CN=a"}]}"#,
+            "revoked[0]",
+            "expected either",
+        ),
+        (
+            r#"{"revoked": [{"sha256": null}]}"#,
+            "revoked[0].sha256",
+            "invalid type: null",
+        ),
+        (
+            r#"{"revoked": [{"sha256": "00"}]}"#,
+            "revoked[0].sha256",
+            "found \"00\", expected 64",
+        ),
+        (
+            r#"{"revoked": [{"issuer": "a", "serial": "01"}]}"#,
+            "revoked[0].issuer",
+            "found \"a\": expected type=value",
+        ),
+        (
+            r#"{"revoked": [{"issuer": "CN=a", "serial": "0x01"}]}"#,
+            "revoked[0].serial",
+            "found \"0x01\", expected hexadecimal",
+        ),
+        (
+            r#"{"revoked": [{"issuer": "CN=a", "serial": ""}]}"#,
+            "revoked[0].serial",
+            "expected hexadecimal",
+        ),
+        // Authorization.
+        (
+            r#"{"authorization": null}"#,
+            "authorization",
+            "expected an object",
+        ),
+        (
+            r#"{"authorization": {}}"#,
+            "authorization",
+            "nobody would pass",
+        ),
+        (
+            r#"{"authorization": {"default": "deny", "rules": []}}"#,
+            "authorization",
+            "nobody would pass",
+        ),
+        (
+            r#"{"authorization": {"default": "maybe"}}"#,
+            "authorization.default",
+            "expected `allow` or `deny`",
+        ),
+        (
+            r#"{"authorization": {"rules": [{"action": "allow"}]}}"#,
+            "authorization.rules[0]",
+            "missing field `name`",
+        ),
+        (
+            r#"{"authorization": {"rules": [{"name": "a"}]}}"#,
+            "authorization.rules[0]",
+            "missing field `action`",
+        ),
+        (
+            r#"{"authorization": {"rules": [{"name": "", "action": "allow"}]}}"#,
+            "authorization.rules[0].name",
+            "expected 1 to 64",
+        ),
+        (
+            r#"{"authorization": {"rules": [{"name": "a", "action": "allow"}, {"name": "a", "action": "deny"}]}}"#,
+            "authorization.rules[1].name",
+            "found \"a\" twice",
+        ),
+        (
+            r#"{"authorization": {"rules": [{"name": "a", "action": "allow", "identities": []}]}}"#,
+            "authorization.rules[0].identities",
+            "found an empty list",
+        ),
+        (
+            r#"{"authorization": {"rules": [{"name": "a", "action": "allow", "identities": ["*x"]}]}}"#,
+            "authorization.rules[0].identities[0]",
+            "found \"*x\", expected '*' beside",
+        ),
+        (
+            r#"{"authorization": {"rules": [{"name": "a", "action": "allow", "identities": ["a*b"]}]}}"#,
+            "authorization.rules[0].identities[0]",
+            "'*' at one end only",
+        ),
+        (
+            r#"{"authorization": {"rules": [{"name": "a", "action": "allow", "organizations": [""]}]}}"#,
+            "authorization.rules[0].organizations[0]",
+            "expected an organization",
+        ),
+        (
+            r#"{"authorization": {"rules": [{"name": "a", "action": "allow", "methods": ["G T"]}]}}"#,
+            "authorization.rules[0].methods[0]",
+            "found \"G T\", expected a method",
+        ),
+        (
+            r#"{"authorization": {"rules": [{"name": "a", "action": "allow", "paths": ["mcp"]}]}}"#,
+            "authorization.rules[0].paths[0]",
+            "found \"mcp\", expected a path",
+        ),
+        (
+            r#"{"authorization": {"rules": [{"name": "a", "action": "allow", "paths": ["/a?b"]}]}}"#,
+            "authorization.rules[0].paths[0]",
+            "expected a path",
+        ),
+        (
+            r#"{"authorization": {"rules": [{"name": "a", "action": "allow", "headers": {"a b": ["c"]}}]}}"#,
+            "authorization.rules[0].headers[\"a b\"]",
+            "is not a header name",
+        ),
+        (
+            r#"{"authorization": {"rules": [{"name": "a", "action": "allow", "headers": {"a": []}}]}}"#,
+            "authorization.rules[0].headers.a",
+            "found an empty list",
+        ),
+        (
+            r#"{"authorization": {"rules": [{"name": "a", "action": "allow", "headers": {"X_SSL_Client_Verify": ["SUCCESS"]}}]}}"#,
+            "authorization.rules[0].headers",
+            "expected a header that is not removed",
+        ),
+        (
+            r#"{"authorization": {"rules": [{"name": "a", "action": "allow", "path": ["/"]}]}}"#,
+            "authorization.rules[0].path",
+            "unknown field `path`",
+        ),
+        // Observe and audit.
+        (
+            r#"{"observe": ["identity"]}"#,
+            "observe[0]",
+            "unknown variant `identity`, expected one of `pins`, `authorization`, `rate_limit`",
+        ),
+        (
+            r#"{"audit": {"log": "some"}}"#,
+            "audit.log",
+            "expected one of `none`, `denials`, `all`",
+        ),
+        (
+            r#"{"audit": {"access_log": "yes"}}"#,
+            "audit.access_log",
+            "expected a boolean",
+        ),
         // Headers.
         (
             r#"{"headers": {"user": ":path"}}"#,
@@ -241,6 +433,15 @@ fn every_error_names_its_path_what_was_found_and_what_is_expected() {
         assert_eq!(found, path, "{text}: {line}");
         assert!(message.contains(words), "{text}: {line}");
     }
+}
+
+#[test]
+fn two_keys_that_are_one_user_are_an_error() {
+    let pin = format!("sha256:{}", "0".repeat(64));
+    let text = json!({"pins": {"a@b.com": [pin], "A@B.com": [pin]}}).to_string();
+    let line = error(&text);
+    assert!(line.starts_with("pins"), "{line}");
+    assert!(line.contains("found the key \"a@b.com\" twice"), "{line}");
 }
 
 #[test]

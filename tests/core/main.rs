@@ -34,3 +34,4 @@ mod forwarded;
 mod headers;
 mod identity;
 mod openssl;
+mod policy;
