@@ -9,7 +9,9 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::{Action, Bytes, ContextType, LogLevel, MapType, MetricType, Status};
+use proxy_wasm::types::{
+    Action, BufferType, Bytes, ContextType, LogLevel, MapType, MetricType, Status,
+};
 
 use crate::audit;
 use crate::config::Configuration;
@@ -48,12 +50,11 @@ struct Root {
 impl Context for Root {}
 
 impl RootContext for Root {
-    fn on_configure(&mut self, _size: usize) -> bool {
-        let bytes = self.get_plugin_configuration().unwrap_or_default();
-        match Configuration::parse(&bytes) {
+    fn on_configure(&mut self, size: usize) -> bool {
+        match read_configuration(size) {
             Ok(configuration) => {
                 self.plugin = Some(Rc::new(Plugin::of(configuration)));
-                // Without the tick, the count of a flood is written with the next line of the log.
+                // Without the tick only the count of a flood is lost.
                 let _ = hostcalls::set_tick_period(Duration::from_secs(1));
                 true
             }
@@ -80,6 +81,16 @@ impl RootContext for Root {
     fn get_type(&self) -> Option<ContextType> {
         Some(ContextType::HttpContext)
     }
+}
+
+/// A configuration of which Envoy gives less than it announced must not be taken for `{}`.
+fn read_configuration(size: usize) -> Result<Configuration, String> {
+    let bytes = hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size);
+    let bytes = bytes.ok().flatten().unwrap_or_default();
+    if bytes.len() != size {
+        return Err(format!("found {} bytes, expected {size}", bytes.len()));
+    }
+    Configuration::parse(&bytes).map_err(|error| error.to_string())
 }
 
 /// One request and its response.
