@@ -14,6 +14,7 @@ const MAXIMUM_CLIENT_VALUE: usize = 1024;
 
 /// Which decisions are written to the proxy's log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "lowercase")]
 pub enum AuditLog {
     /// None.

@@ -10,6 +10,7 @@ use crate::user::User;
 
 /// What a rule, or the lack of one, does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
     /// The request passes.

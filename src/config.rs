@@ -14,6 +14,7 @@ use crate::audit::AuditRules;
 use crate::headers::HeaderRules;
 use crate::policy::Policy;
 use crate::protobuf::is_struct;
+use crate::rate_limit::RateLimits;
 use crate::strict::Object;
 
 use document::Document;
@@ -25,6 +26,8 @@ pub struct Configuration {
     pub policy: Policy,
     /// What is removed, and what is set.
     pub headers: HeaderRules,
+    /// How much one who may pass may ask.
+    pub rate_limits: RateLimits,
     /// What is written down.
     pub audit: AuditRules,
 }

@@ -29,6 +29,7 @@ impl Counter {
             Reason::PinMismatch,
             Reason::PinRequired,
             Reason::NotAuthorized,
+            Reason::RateLimited,
         ];
         let plain = [
             Self::Allow,

@@ -94,7 +94,12 @@ impl<'p> Permit<'p> {
         self.holder()?.spiffe_id()
     }
 
-    /// The same request, refused after all: a header of its cannot be written.
+    /// Notes what would have been denied.
+    pub fn observe(&mut self, reason: Reason) {
+        self.evidence.observed.push(reason);
+    }
+
+    /// The same request, refused after all: a header of its cannot be written, or its limit is used up.
     pub fn withdraw(self, reason: Reason) -> Denial<'p> {
         let evidence = self.evidence;
         Denial { reason, evidence }

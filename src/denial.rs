@@ -33,6 +33,8 @@ pub enum Reason {
     PinRequired,
     /// No rule of `authorization` allows the request, or one denies it.
     NotAuthorized,
+    /// The user's limit is used up.
+    RateLimited,
     /// A header would be over its bound.
     HeaderTooLarge,
     /// The proxy or the filter failed.
@@ -41,7 +43,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason there is.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::MalformedRequest,
         Self::NoCertificate,
         Self::CertificateNotValidated,
@@ -56,6 +58,7 @@ impl Reason {
         Self::PinMismatch,
         Self::PinRequired,
         Self::NotAuthorized,
+        Self::RateLimited,
         Self::HeaderTooLarge,
         Self::InternalError,
     ];
@@ -77,6 +80,7 @@ impl Reason {
             Self::PinMismatch => "pin_mismatch",
             Self::PinRequired => "pin_required",
             Self::NotAuthorized => "not_authorized",
+            Self::RateLimited => "rate_limited",
             Self::HeaderTooLarge => "header_too_large",
             Self::InternalError => "internal_error",
         }
@@ -87,6 +91,7 @@ impl Reason {
     pub fn status(self) -> Status {
         match self {
             Self::MalformedRequest => Status::BadRequest,
+            Self::RateLimited => Status::TooManyRequests,
             Self::HeaderTooLarge | Self::InternalError => Status::InternalServerError,
             Self::NoCertificate
             | Self::CertificateNotValidated
@@ -130,6 +135,8 @@ pub enum Status {
     BadRequest,
     /// 403.
     Forbidden,
+    /// 429.
+    TooManyRequests,
     /// 500.
     InternalServerError,
 }
@@ -140,6 +147,7 @@ impl Status {
         match self {
             Self::BadRequest => 400,
             Self::Forbidden => 403,
+            Self::TooManyRequests => 429,
             Self::InternalServerError => 500,
         }
     }
@@ -149,6 +157,7 @@ impl Status {
         match self {
             Self::BadRequest => "Bad Request",
             Self::Forbidden => "Forbidden",
+            Self::TooManyRequests => "Too Many Requests",
             Self::InternalServerError => "Internal Server Error",
         }
     }

@@ -1,10 +1,11 @@
 //! The whole order of work on one request: strip, decide, set. Envoy and the command `explain` both ask this.
 
 use crate::config::Configuration;
-use crate::decision::{Decision, Denial, Evidence};
+use crate::decision::{Decision, Denial, Evidence, Permit};
 use crate::denial::Reason;
 use crate::peer::DirectPeer;
-use crate::policy::Request;
+use crate::policy::{Check, Request};
+use crate::rate_limit::{Allowance, Charge};
 use crate::request_path::RequestPath;
 use crate::timestamp::Timestamp;
 
@@ -52,6 +53,8 @@ pub struct Outcome<'p> {
     pub decision: Decision<'p>,
     /// The headers to set, each once; none for a request that may not pass.
     pub headers: Vec<(&'p str, String)>,
+    /// What is left of the limit that the request was charged to.
+    pub allowance: Option<Allowance>,
 }
 
 impl<'p> Outcome<'p> {
@@ -65,6 +68,7 @@ impl<'p> Outcome<'p> {
         Self {
             decision: Decision::Deny(denial),
             headers: Vec::new(),
+            allowance: None,
         }
     }
 }
@@ -76,12 +80,14 @@ impl Configuration {
         names.filter(|name| self.headers.is_owned(name.as_bytes()))
     }
 
-    /// Decides on a request and writes its headers. A pure function of its arguments.
+    /// Decides on a request and writes its headers. A pure function of its arguments; `charge` is asked
+    /// last, of a request that nothing else refuses.
     pub fn serve(
         &self,
         head: &RequestHead<'_>,
         now: Timestamp,
         direct: &Result<Option<DirectPeer>, Reason>,
+        charge: impl FnOnce(&Charge) -> Result<Allowance, Reason>,
     ) -> Outcome<'_> {
         let mut connection = head.values("connection");
         if connection.any(|value| self.headers.is_named_by(value)) {
@@ -100,11 +106,51 @@ impl Configuration {
             Decision::Deny(denial) => return Outcome::denied(denial),
         };
         match self.headers.of(&permit) {
-            Ok(headers) => Outcome {
-                headers,
-                decision: Decision::Allow(permit),
-            },
+            Ok(headers) => self.limit(permit, headers, charge),
             Err(reason) => Outcome::denied(permit.withdraw(reason)),
+        }
+    }
+
+    fn limit<'p>(
+        &'p self,
+        mut permit: Permit<'p>,
+        headers: Vec<(&'p str, String)>,
+        charge: impl FnOnce(&Charge) -> Result<Allowance, Reason>,
+    ) -> Outcome<'p> {
+        let user = permit.identity().map(|identity| &identity.user);
+        let allowance = match self
+            .rate_limits
+            .charge(user)
+            .as_ref()
+            .map(charge)
+            .transpose()
+        {
+            Ok(allowance) => allowance,
+            Err(reason) => return Outcome::denied(permit.withdraw(reason)),
+        };
+        let is_limited = allowance.is_some_and(|allowance| !allowance.is_allowed());
+        if is_limited && !self.policy.observes(Check::RateLimit) {
+            let denied = Outcome::denied(permit.withdraw(Reason::RateLimited));
+            return Outcome {
+                allowance,
+                ..denied
+            };
+        }
+        if is_limited {
+            permit.observe(Reason::RateLimited);
+        }
+        Outcome {
+            decision: Decision::Allow(permit),
+            headers,
+            allowance,
+        }
+    }
+
+    /// The headers of the response that tell a client of its limit; none where the limit is only observed.
+    pub fn limit_headers(&self, allowance: &Allowance) -> Vec<(&'static str, String)> {
+        match self.policy.observes(Check::RateLimit) {
+            true => Vec::new(),
+            false => allowance.headers(self.rate_limits.response_headers),
         }
     }
 }

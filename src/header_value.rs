@@ -14,6 +14,7 @@ use crate::user::{Charset, check_text};
 
 /// What the value of a header in `headers.set` is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum HeaderValue {
     /// The canonical user.

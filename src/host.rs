@@ -20,7 +20,10 @@ use crate::counters::Counter;
 use crate::denial::Reason;
 use crate::filter::{Outcome, RequestHead};
 use crate::flood::FloodGate;
+use crate::gcra::Nanoseconds;
+use crate::limit_table;
 use crate::peer::{ConnectionAttributes, DirectPeer};
+use crate::rate_limit::{Allowance, Charge};
 use crate::timestamp::Timestamp;
 
 proxy_wasm::main! {{
@@ -74,8 +77,10 @@ impl RootContext for Root {
     }
 
     fn create_http_context(&self, _id: u32) -> Option<Box<dyn HttpContext>> {
-        let plugin = self.plugin.clone();
-        Some(Box::new(Exchange { plugin }))
+        Some(Box::new(Exchange {
+            plugin: self.plugin.clone(),
+            response_headers: Vec::new(),
+        }))
     }
 
     fn get_type(&self) -> Option<ContextType> {
@@ -96,17 +101,33 @@ fn read_configuration(size: usize) -> Result<Configuration, String> {
 /// One request and its response.
 struct Exchange {
     plugin: Option<Rc<Plugin>>,
+    response_headers: Vec<(&'static str, String)>,
 }
 
 impl Context for Exchange {}
 
 impl HttpContext for Exchange {
     fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
-        let decided = match &self.plugin {
+        let served = match &self.plugin {
             Some(plugin) => plugin.serve(),
-            None => Err(Reason::InternalError),
+            None => Err(Refusal::of(Reason::InternalError)),
         };
-        continue_or_refuse(decided)
+        match served {
+            Ok(response_headers) => {
+                self.response_headers = response_headers;
+                Action::Continue
+            }
+            Err(refusal) => refusal.answer(),
+        }
+    }
+
+    fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
+        for (name, value) in self.response_headers.drain(..) {
+            let value = Some(value.as_bytes());
+            // What a client is told of its limit decides nothing.
+            let _ = hostcalls::set_map_value_bytes(MapType::HttpResponseHeaders, name, value);
+        }
+        Action::Continue
     }
 
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
@@ -114,7 +135,10 @@ impl HttpContext for Exchange {
             Some(plugin) => plugin.strip_trailers(),
             None => Err(Reason::InternalError),
         };
-        continue_or_refuse(stripped)
+        match stripped {
+            Ok(()) => Action::Continue,
+            Err(reason) => Refusal::of(reason).answer(),
+        }
     }
 }
 
@@ -133,8 +157,9 @@ impl Plugin {
         }
     }
 
-    /// Strips, decides, sets, and writes down what was done. After an error the request must not go on.
-    fn serve(&self) -> Result<(), Reason> {
+    /// Strips, decides, sets, and writes down what was done: the headers for the response of a request
+    /// that may go on.
+    fn serve(&self) -> Result<Vec<(&'static str, String)>, Refusal> {
         let map = hostcalls::get_map_bytes(MapType::HttpRequestHeaders)?;
         let head = RequestHead::of(&map);
         let now = now()?;
@@ -142,15 +167,23 @@ impl Plugin {
             Ok(outcome) => outcome,
             Err(reason) => Outcome::refused(reason),
         };
-        self.write_down(&outcome, &head, now);
-        outcome.decision.reason().map_or(Ok(()), Err)
+        self.write_down(&outcome, &head, timestamp(now));
+        let told = |allowance| self.configuration.limit_headers(allowance);
+        let headers = outcome.allowance.as_ref().map(told).unwrap_or_default();
+        match outcome.decision.reason() {
+            None => Ok(headers),
+            Some(reason) => Err(Refusal { reason, headers }),
+        }
     }
 
     /// Strips, decides and sets; an error is a failed call.
-    fn apply(&self, head: &RequestHead<'_>, now: Timestamp) -> Result<Outcome<'_>, Reason> {
+    fn apply(&self, head: &RequestHead<'_>, now: Nanoseconds) -> Result<Outcome<'_>, Reason> {
         self.strip(MapType::HttpRequestHeaders, head)?;
-        let direct = self.direct_peer(head.forwarded().as_deref(), now)?;
-        let outcome = self.configuration.serve(head, now, &direct);
+        let direct = self.direct_peer(head.forwarded().as_deref(), timestamp(now))?;
+        let charge = |charge: &Charge| charge_shared(charge, now);
+        let outcome = self
+            .configuration
+            .serve(head, timestamp(now), &direct, charge);
         set(&outcome.headers)?;
         Ok(outcome)
     }
@@ -269,12 +302,38 @@ fn attribute(path: &[&str]) -> Result<Option<Bytes>, Reason> {
     Ok(bytes.filter(|bytes| !bytes.is_empty()))
 }
 
-fn now() -> Result<Timestamp, Reason> {
+fn now() -> Result<Nanoseconds, Reason> {
     let since = hostcalls::get_current_time()?.duration_since(UNIX_EPOCH);
-    let seconds = since.map_err(|_| Reason::InternalError)?.as_secs();
-    i64::try_from(seconds)
-        .map(Timestamp::from_unix)
-        .map_err(|_| Reason::InternalError)
+    let nanoseconds = since.map_err(|_| Reason::InternalError)?.as_nanos();
+    Nanoseconds::try_from(nanoseconds).map_err(|_| Reason::InternalError)
+}
+
+fn timestamp(now: Nanoseconds) -> Timestamp {
+    Timestamp::from_unix(i64::try_from(now / 1_000_000_000).unwrap_or(i64::MAX))
+}
+
+/// How often a slot is tried that other workers write at the same time. Each failure is another worker's
+/// success, so this is far more than there can be.
+const ATTEMPTS: usize = 1000;
+
+/// Charges in the table that all workers share, by compare-and-swap.
+fn charge_shared(charge: &Charge, now: Nanoseconds) -> Result<Allowance, Reason> {
+    let key = format!("mtls_identity.limit.{}", charge.key.slot());
+    for _ in 0..ATTEMPTS {
+        let (slot, cas) = hostcalls::get_shared_data(&key)?;
+        let slot = slot.unwrap_or_default();
+        let charged = limit_table::charge(&slot, charge.key, &charge.quota, now);
+        let written = match &charged.slot {
+            Some(next) => hostcalls::set_shared_data(&key, Some(next), cas),
+            None => Ok(()),
+        };
+        match written {
+            Ok(()) => return Ok(Allowance::after(charge, &charged, now)),
+            Err(Status::CasMismatch) => {}
+            Err(status) => return Err(status.into()),
+        }
+    }
+    Err(Reason::InternalError)
 }
 
 fn set(headers: &[(&str, String)]) -> Result<(), Reason> {
@@ -285,22 +344,47 @@ fn set(headers: &[(&str, String)]) -> Result<(), Reason> {
     Ok(())
 }
 
-fn continue_or_refuse(result: Result<(), Reason>) -> Action {
-    match result {
-        Ok(()) => Action::Continue,
-        Err(reason) => refuse(reason),
+/// A request that does not go on.
+struct Refusal {
+    reason: Reason,
+    headers: Vec<(&'static str, String)>,
+}
+
+impl Refusal {
+    fn of(reason: Reason) -> Self {
+        Self {
+            reason,
+            headers: Vec::new(),
+        }
+    }
+
+    /// Answers with the problem. The request is held whatever becomes of the answer.
+    fn answer(self) -> Action {
+        let told = self
+            .headers
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()));
+        let headers = [
+            ("content-type", "application/problem+json"),
+            ("cache-control", "no-store"),
+        ];
+        let headers = headers.into_iter().chain(told).collect();
+        let status = u32::from(self.reason.status().code());
+        let body = self.reason.problem();
+        // Nothing is left to do when Envoy cannot answer: the request stays held.
+        let _ = hostcalls::send_http_response(status, headers, Some(body.as_bytes()));
+        Action::Pause
     }
 }
 
-/// Answers with the problem. The request is held whatever becomes of the answer.
-fn refuse(reason: Reason) -> Action {
-    let headers = vec![
-        ("content-type", "application/problem+json"),
-        ("cache-control", "no-store"),
-    ];
-    let status = u32::from(reason.status().code());
-    let body = reason.problem();
-    // Nothing is left to do when Envoy cannot answer: the request stays held.
-    let _ = hostcalls::send_http_response(status, headers, Some(body.as_bytes()));
-    Action::Pause
+impl From<Status> for Refusal {
+    fn from(status: Status) -> Self {
+        Self::of(status.into())
+    }
+}
+
+impl From<Reason> for Refusal {
+    fn from(reason: Reason) -> Self {
+        Self::of(reason)
+    }
 }

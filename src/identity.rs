@@ -17,6 +17,7 @@ use crate::user::{Charset, User, UserError, is_uri};
 
 /// Where in a certificate a name is looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
     /// The commonName of the subject.
@@ -58,6 +59,7 @@ impl fmt::Display for Source {
 
 /// Which commonName counts when the subject has several.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "lowercase")]
 pub enum MultipleCn {
     /// None: the identity is ambiguous.

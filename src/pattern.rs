@@ -1,5 +1,7 @@
 //! Patterns of authorization rules and limits: exact text, or `*` at one end.
 
+use std::fmt;
+
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -28,7 +30,7 @@ pub enum PatternError {
 }
 
 /// Exact text, a beginning, an end, or anything.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 pub enum Pattern {
     /// `*`.
@@ -91,7 +93,7 @@ impl TryFrom<String> for Pattern {
 
 /// A pattern of users in canonical form, whose `*` stands for whole parts: `*@example.com` is never
 /// `eve@evil-example.com`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 pub struct UserPattern(Pattern);
 
@@ -120,9 +122,26 @@ impl UserPattern {
         }))
     }
 
+    /// By which the closest of several patterns is chosen: an exact user before all, then the longest.
+    pub fn precision(&self) -> (bool, usize) {
+        let is_exact = matches!(self.0, Pattern::Exact(_));
+        (is_exact, self.0.text().len())
+    }
+
     /// Whether the user is of this pattern.
     pub fn matches(&self, user: &User) -> bool {
         self.0.matches(user.as_str().as_bytes())
+    }
+}
+
+impl fmt::Display for UserPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Pattern::Anything => f.write_str("*"),
+            Pattern::Exact(text) => f.write_str(text),
+            Pattern::Prefix(text) => write!(f, "{text}*"),
+            Pattern::Suffix(text) => write!(f, "*{text}"),
+        }
     }
 }
 

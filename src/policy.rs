@@ -15,6 +15,7 @@ use crate::timestamp::Timestamp;
 
 /// Who vouches that a certificate is the client's own and of a CA that is trusted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "lowercase")]
 pub enum ValidationSource {
     /// Envoy must report it for the connection.
@@ -26,6 +27,7 @@ pub enum ValidationSource {
 
 /// What becomes of a request that names nobody.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "lowercase")]
 pub enum MissingIdentity {
     /// It is refused.
@@ -37,6 +39,7 @@ pub enum MissingIdentity {
 
 /// A check that may be observed instead of enforced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Check {
     /// `pins` and `pin_required`.
@@ -201,6 +204,11 @@ impl Policy {
         }
     }
 
+    /// Whether a check is observed and not enforced.
+    pub fn observes(&self, check: Check) -> bool {
+        self.observe.contains(&check)
+    }
+
     /// The result of a check, or no more than a note of it where the check is observed.
     fn enforce(
         &self,
@@ -209,7 +217,7 @@ impl Policy {
         evidence: &mut Evidence<'_>,
     ) -> Result<(), Reason> {
         match result {
-            Err(reason) if self.observe.contains(&check) => {
+            Err(reason) if self.observes(check) => {
                 evidence.observed.push(reason);
                 Ok(())
             }

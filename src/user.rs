@@ -14,6 +14,7 @@ pub const MAXIMUM_USER: usize = 254;
 
 /// Which characters may be in a user.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "lowercase")]
 pub enum Charset {
     /// Printable ASCII, space to tilde.

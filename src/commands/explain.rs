@@ -6,8 +6,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use mtls_identity::config::Configuration;
 use mtls_identity::filter::{Outcome, RequestHead};
+use mtls_identity::limit_table;
 use mtls_identity::peer::{ConnectionAttributes, DirectPeer};
 use mtls_identity::pem;
+use mtls_identity::rate_limit::{Allowance, Charge};
 use mtls_identity::timestamp::Timestamp;
 use serde::Serialize;
 
@@ -53,7 +55,7 @@ impl Explain {
         let head = RequestHead::of(&headers);
         let peer = DirectPeer::read(&attributes, head.forwarded().as_deref());
         let now = self.at.map_or_else(now, Ok)?;
-        let outcome = configuration.serve(&head, now, &peer);
+        let outcome = configuration.serve(&head, now, &peer, |charge| Ok(unused(charge, now)));
         let report = Report::of(&outcome);
         if !self.json {
             return Ok(report.lines());
@@ -90,6 +92,15 @@ fn now() -> Result<Timestamp, String> {
     let seconds = since.map_err(|error| error.to_string())?.as_secs();
     let seconds = i64::try_from(seconds).map_err(|error| error.to_string())?;
     Ok(Timestamp::from_unix(seconds))
+}
+
+/// A limit of which nothing has been used.
+fn unused(charge: &Charge, now: Timestamp) -> Allowance {
+    let now = u64::try_from(now.unix())
+        .unwrap_or_default()
+        .saturating_mul(1_000_000_000);
+    let charged = limit_table::charge(&[], charge.key, &charge.quota, now);
+    Allowance::after(charge, &charged, now)
 }
 
 /// What the filter would do.

@@ -5,16 +5,19 @@ use std::collections::BTreeSet;
 
 use super::document::{
     AuditSection, AuthorizationSection, CertificateSection, Document, HeadersSection,
-    IdentitySection, MapSection, NonEmpty, RevokedSection, RuleSection, Sources,
+    IdentitySection, LimitSection, MapSection, NonEmpty, QuotaSection, RateLimitSection,
+    RevokedSection, RuleSection, Sources,
 };
 use super::{Configuration, ConfigurationError};
 use crate::audit::AuditRules;
 use crate::authorization::{Action, Authorization, HeaderCondition, Rule};
+use crate::gcra::Quota;
 use crate::headers::HeaderRules;
 use crate::identity::IdentityRules;
 use crate::mapping::{self, Side};
 use crate::pin::{PinRules, bytes_of_hex, sha256_of_hex};
 use crate::policy::Policy;
+use crate::rate_limit::{Limit, RateLimits};
 use crate::revocation::Revocations;
 use crate::rfc4514;
 use crate::strict::{Name, Object};
@@ -32,6 +35,7 @@ impl Document {
             pin_required,
             revoked,
             authorization,
+            rate_limit: Object(rate_limit),
             observe,
             audit: Object(audit),
         } = self;
@@ -49,6 +53,7 @@ impl Document {
         Ok(Configuration {
             headers,
             audit: audit_rules(&audit),
+            rate_limits: rate_limits(rate_limit),
             policy: Policy {
                 validation,
                 forwarded_by,
@@ -226,6 +231,32 @@ fn into_rule(section: RuleSection) -> Rule {
         paths: entries(paths).into_iter().map(|it| it.0).collect(),
         headers: headers.into_iter().map(condition).collect(),
     }
+}
+
+fn rate_limits(section: RateLimitSection) -> RateLimits {
+    let RateLimitSection {
+        default,
+        identities,
+        anonymous,
+        response_headers: Name(response_headers),
+    } = section;
+    let limit = |(pattern, section)| match section {
+        LimitSection::Quota(section) => (pattern, Limit::Quota(quota(&section))),
+        LimitSection::Unlimited => (pattern, Limit::Unlimited),
+    };
+    let mut identities: Vec<_> = identities.0.into_iter().map(limit).collect();
+    identities.sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.precision()));
+    RateLimits {
+        default: default.map(|Object(section)| quota(&section)),
+        identities,
+        anonymous: anonymous.map(|Object(section)| quota(&section)),
+        response_headers,
+    }
+}
+
+fn quota(section: &QuotaSection) -> Quota {
+    let QuotaSection { rate, burst } = *section;
+    Quota::new(rate, burst)
 }
 
 fn entries<T>(list: Option<NonEmpty<T>>) -> Vec<T> {

@@ -1,15 +1,21 @@
 //! The JSON of the plugin configuration, section by section, before it is put together.
 
+use std::fmt;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::audit::AuditLog;
 use crate::authorization::Action;
+use crate::gcra::{Burst, Rate};
 use crate::header_name::HeaderName;
 use crate::header_value::HeaderValue;
 use crate::identity::{MultipleCn, Source};
 use crate::pattern::{Pattern, UserPattern};
 use crate::pin::Pin;
 use crate::policy::{Check, MissingIdentity, ValidationSource};
+use crate::rate_limit::ResponseHeaders;
 use crate::spiffe::SpiffeId;
 use crate::strict::{Name, Object, UniqueMap};
 use crate::syntax::is_token;
@@ -26,6 +32,7 @@ pub(super) struct Document {
     pub(super) revoked: Vec<Object<RevokedSection>>,
     #[serde(deserialize_with = "present")]
     pub(super) authorization: Option<Object<AuthorizationSection>>,
+    pub(super) rate_limit: Object<RateLimitSection>,
     pub(super) observe: Vec<Name<Check>>,
     pub(super) audit: Object<AuditSection>,
 }
@@ -102,6 +109,25 @@ pub(super) struct RuleSection {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+pub(super) struct RateLimitSection {
+    #[serde(deserialize_with = "present")]
+    pub(super) default: Option<Object<QuotaSection>>,
+    pub(super) identities: UniqueMap<UserPattern, LimitSection>,
+    #[serde(deserialize_with = "present")]
+    pub(super) anonymous: Option<Object<QuotaSection>>,
+    pub(super) response_headers: Name<ResponseHeaders>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct QuotaSection {
+    pub(super) rate: Rate,
+    #[serde(default)]
+    pub(super) burst: Burst,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct AuditSection {
     pub(super) log: Name<AuditLog>,
     pub(super) access_log: bool,
@@ -129,6 +155,40 @@ impl<T> TryFrom<Vec<T>> for NonEmpty<T> {
             true => Err("found an empty list, expected at least one entry"),
             false => Ok(Self(list)),
         }
+    }
+}
+
+/// A quota, or `"unlimited"`.
+#[derive(Debug)]
+pub(super) enum LimitSection {
+    Quota(QuotaSection),
+    Unlimited,
+}
+
+impl<'de> Deserialize<'de> for LimitSection {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(LimitVisitor)
+    }
+}
+
+struct LimitVisitor;
+
+impl<'de> Visitor<'de> for LimitVisitor {
+    type Value = LimitSection;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with a rate, or \"unlimited\"")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        match text {
+            "unlimited" => Ok(LimitSection::Unlimited),
+            _ => Err(E::invalid_value(Unexpected::Str(text), &self)),
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        QuotaSection::deserialize(MapAccessDeserializer::new(map)).map(LimitSection::Quota)
     }
 }
 

@@ -6,8 +6,10 @@ use mtls_identity::certificate::PeerCertificate;
 use mtls_identity::config::Configuration;
 use mtls_identity::decision::Decision;
 use mtls_identity::filter::{Outcome, RequestHead};
+use mtls_identity::limit_table;
 use mtls_identity::peer::{ConnectionAttributes, DirectPeer};
 use mtls_identity::pem;
+use mtls_identity::rate_limit::{Allowance, Charge};
 use mtls_identity::timestamp::Timestamp;
 use serde_json::{Value, json};
 
@@ -63,7 +65,14 @@ pub(crate) fn serve_head<'p>(
     let headers: Vec<_> = headers.iter().map(owned).collect();
     let head = RequestHead::of(&headers);
     let peer = DirectPeer::read(attributes, head.forwarded().as_deref());
-    configuration.serve(&head, now, &peer)
+    configuration.serve(&head, now, &peer, |charge| Ok(unused(charge, now)))
+}
+
+/// A limit of which nothing has been used.
+fn unused(charge: &Charge, now: Timestamp) -> Allowance {
+    let now = u64::try_from(now.unix()).unwrap_or_default();
+    let charged = limit_table::charge(&[], charge.key, &charge.quota, now);
+    Allowance::after(charge, &charged, now)
 }
 
 /// The user, or the reason in its own words; `anonymous` for who passes as nobody.
