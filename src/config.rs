@@ -9,6 +9,9 @@ use thiserror::Error;
 
 mod build;
 mod document;
+#[cfg(feature = "cli")]
+mod schema;
+mod values;
 
 use crate::audit::AuditRules;
 use crate::headers::HeaderRules;

@@ -11,7 +11,7 @@ pub type Nanoseconds = u64;
 const SECOND: Nanoseconds = 1_000_000_000;
 
 /// The most requests that a rate names in its unit of time, and the largest burst.
-const MAXIMUM_REQUESTS: u32 = 1_000_000;
+pub(crate) const MAXIMUM_REQUESTS: u32 = 1_000_000;
 
 /// Why text is no rate.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -56,6 +56,7 @@ pub struct BurstError(u32);
 
 /// Requests that may come early.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "cli", derive(serde::Serialize))]
 #[serde(try_from = "u32")]
 pub struct Burst(u32);
 

@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::syntax::is_token;
 
 /// Names that frame or route a message, or end at the next hop (RFC 9110 section 7.6.1).
-const NOT_OURS: [&str; 11] = [
+pub(crate) const NOT_OURS: [&str; 11] = [
     "connection",
     "content-length",
     "host",

@@ -14,7 +14,7 @@ use crate::user::Charset;
 pub const MAXIMUM_VALUE: usize = 8 * 1024;
 
 /// Names that are always owned: those that gateways read identities from.
-const ALWAYS_OWNED: [&str; 4] = [
+pub(crate) const ALWAYS_OWNED: [&str; 4] = [
     "x-authenticated-user",
     "x-user-organization",
     "client-cert",
@@ -22,7 +22,7 @@ const ALWAYS_OWNED: [&str; 4] = [
 ];
 
 /// The prefix of names that are always owned.
-const ALWAYS_OWNED_PREFIX: &str = "x-ssl-client-";
+pub(crate) const ALWAYS_OWNED_PREFIX: &str = "x-ssl-client-";
 
 /// Why `headers` contradicts itself.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 mod commands;
 
-use commands::{check, explain, inspect, pin};
+use commands::{check, explain, inspect, pin, schema};
 
 /// Looks at certificates and configurations as the filter in Envoy would.
 #[derive(Debug, Parser)]
@@ -26,6 +26,8 @@ enum Command {
     Inspect(inspect::Inspect),
     /// Prints the two pins of each certificate, ready to paste into `pins`.
     Pin(pin::Pin),
+    /// Prints the JSON Schema of the plugin configuration, for editors.
+    Schema(schema::Schema),
 }
 
 fn main() -> ExitCode {
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         Command::Explain(explain) => explain.run(),
         Command::Inspect(inspect) => inspect.run(),
         Command::Pin(pin) => pin.run(),
+        Command::Schema(schema) => schema.run(),
     };
     match result {
         Ok(output) => {

@@ -67,8 +67,8 @@ impl Rule {
         let template = parse_to(to, &pattern).map_err(|error| (Side::To, error))?;
         Ok(Self {
             from: pattern,
+            to_uri: is_uri(&example(&template)),
             to: template,
-            to_uri: is_uri(to),
         })
     }
 
@@ -183,7 +183,7 @@ fn parse_from(text: &str) -> Result<Vec<Token>, MappingError> {
         }
         seen.push(name);
     }
-    canonical(text, tokens)
+    canonical(tokens)
 }
 
 fn parse_to(text: &str, from: &[Token]) -> Result<Vec<Token>, MappingError> {
@@ -200,20 +200,14 @@ fn parse_to(text: &str, from: &[Token]) -> Result<Vec<Token>, MappingError> {
         }
         before = Some(token);
     }
-    canonical(text, tokens)
+    canonical(tokens)
 }
 
 /// The tokens in canonical form: what is no URI is in lower case.
-fn canonical(text: &str, mut tokens: Vec<Token>) -> Result<Vec<Token>, MappingError> {
-    let example: String = tokens
-        .iter()
-        .map(|token| match token {
-            Token::Literal(text) => text.as_str(),
-            Token::Wildcard(_) => "x",
-        })
-        .collect();
+fn canonical(mut tokens: Vec<Token>) -> Result<Vec<Token>, MappingError> {
+    let example = example(&tokens);
     User::parse(&example, Charset::Utf8)?;
-    if !is_uri(text) {
+    if !is_uri(&example) {
         for token in &mut tokens {
             if let Token::Literal(text) = token {
                 text.make_ascii_lowercase();
@@ -221,6 +215,18 @@ fn canonical(text: &str, mut tokens: Vec<Token>) -> Result<Vec<Token>, MappingEr
         }
     }
     Ok(tokens)
+}
+
+/// The text with something in the place of its wildcards.
+fn example(tokens: &[Token]) -> String {
+    let mut example = String::new();
+    for token in tokens {
+        example.push_str(match token {
+            Token::Literal(text) => text,
+            Token::Wildcard(_) => "x",
+        });
+    }
+    example
 }
 
 fn tokens(text: &str) -> Result<Vec<Token>, MappingError> {
@@ -320,6 +326,8 @@ mod tests {
                 Some("root@example.com"),
             ),
             ("system:node:{n}", "{n}", "system:node:a", Some("a")),
+            ("{s}://h/Path", "{s}", "https://h/Path", Some("https")),
+            ("{s}://h/Path", "{s}", "https://h/path", None),
         ] {
             let expected = expected.map(|text| Ok(text.to_owned()));
             assert_eq!(map(from, to, name), expected, "{from} {name}");

@@ -161,11 +161,11 @@ fn canonical_prefix(text: &str, prefix: &str) -> Result<String, PatternError> {
     Ok(canonical.to_owned())
 }
 
-/// The end of a name is in lower case; that of a URI is as it is, and the two cannot be told apart.
+/// The end of a name is in lower case; that of a URI is as it is. With a slash the two cannot be told apart.
 fn canonical_suffix(text: &str, suffix: String) -> Result<String, PatternError> {
     let user = User::parse(&format!("x{suffix}"), Charset::Utf8);
     user.map_err(|error| PatternError::User(text.to_owned(), error))?;
-    match suffix.starts_with('/') {
+    match suffix.contains('/') {
         true if suffix.bytes().any(|byte| byte.is_ascii_uppercase()) => {
             Err(PatternError::Case(text.to_owned()))
         }
@@ -206,6 +206,7 @@ mod tests {
             ("spiffe://a/ns/MCP/*", "spiffe://a/ns/mcp/sa/x", false),
             ("*/sa/agent", "spiffe://a/ns/mcp/sa/agent", true),
             ("*/sa/agent", "spiffe://a/ns/mcp/sa/Agent", false),
+            ("*.a/team", "spiffe://x.a/team", true),
         ] {
             assert_eq!(matches(pattern, user), expected, "{pattern} {user}");
         }
@@ -228,6 +229,10 @@ mod tests {
             );
         }
         assert_eq!(UserPattern::parse(""), Err(PatternError::Empty));
+        assert_eq!(
+            UserPattern::parse("*.a/Team"),
+            Err(PatternError::Case(found("*.a/Team")))
+        );
         assert_eq!(
             UserPattern::parse("*/A"),
             Err(PatternError::Case(found("*/A")))

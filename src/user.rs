@@ -96,6 +96,9 @@ impl TryFrom<String> for User {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
+        if text.starts_with('*') || text.ends_with('*') {
+            return Err(format!("found {text:?}, expected a user and no pattern"));
+        }
         Self::parse(&text, Charset::Utf8).map_err(|error| format!("found {text:?}: {error}"))
     }
 }

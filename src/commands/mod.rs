@@ -5,3 +5,4 @@ pub(crate) mod explain;
 mod input;
 pub(crate) mod inspect;
 pub(crate) mod pin;
+pub(crate) mod schema;

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 
 use super::document::{
     AuditSection, AuthorizationSection, CertificateSection, Document, HeadersSection,
-    IdentitySection, LimitSection, MapSection, NonEmpty, QuotaSection, RateLimitSection,
-    RevokedSection, RuleSection, Sources,
+    IdentitySection, LimitSection, MapSection, QuotaSection, RateLimitSection, RevokedSection,
+    RuleSection,
 };
+use super::values::{NonEmpty, Sources};
 use super::{Configuration, ConfigurationError};
 use crate::audit::AuditRules;
 use crate::authorization::{Action, Authorization, HeaderCondition, Rule};
@@ -216,7 +217,7 @@ fn into_rule(section: RuleSection) -> Rule {
         paths,
         headers,
     } = section;
-    let headers = headers.map(|headers| headers.0).unwrap_or_default();
+    let headers = headers.map(|headers| headers.0.0).unwrap_or_default();
     let condition =
         |(name, NonEmpty(values)): (crate::header_name::HeaderName, _)| HeaderCondition {
             name: name.to_string(),

@@ -6,130 +6,230 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
+#[cfg(feature = "cli")]
+use super::schema::{self, text};
+use super::values::{
+    ExactPath, Method, NonEmpty, NonEmptyMap, Organization, PathPattern, RuleName, Sources,
+    UserHeader,
+};
 use crate::audit::AuditLog;
 use crate::authorization::Action;
 use crate::gcra::{Burst, Rate};
 use crate::header_name::HeaderName;
 use crate::header_value::HeaderValue;
-use crate::identity::{MultipleCn, Source};
+use crate::identity::MultipleCn;
 use crate::pattern::{Pattern, UserPattern};
 use crate::pin::Pin;
 use crate::policy::{Check, MissingIdentity, ValidationSource};
 use crate::rate_limit::ResponseHeaders;
 use crate::spiffe::SpiffeId;
 use crate::strict::{Name, Object, UniqueMap};
-use crate::syntax::is_token;
 use crate::user::{Charset, User};
 
+/// The plugin configuration of mtls-identity. `{}` is valid and safe.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(
+    feature = "cli",
+    derive(schemars::JsonSchema),
+    schemars(title = "mtls-identity")
+)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Document {
+    /// What is asked of the client's certificate before it is read.
     pub(super) certificate: Object<CertificateSection>,
+    /// How a certificate becomes a user.
     pub(super) identity: Object<IdentitySection>,
+    /// The headers that are removed from every request, and those that are set. Always removed:
+    /// `x-authenticated-user`, `x-user-organization`, `x-ssl-client-*`, `client-cert`, `client-cert-chain`.
     pub(super) headers: Object<HeadersSection>,
+    /// User → certificates (`sha256:` and the hexadecimal of the DER's SHA-256, colons allowed) or keys
+    /// (`spki-sha256:` and base64); any one matches. Users in any case.
     pub(super) pins: UniqueMap<User, NonEmpty<Pin>>,
+    /// Users that may never be emitted without a matching pin.
     pub(super) pin_required: Vec<User>,
+    /// Certificates that are refused from now on. For the incident at 3 a.m.; CRLs are the listener's
+    /// (`validation_context.crl`).
     pub(super) revoked: Vec<Object<RevokedSection>>,
+    /// Who may do what. Without it every user may do everything.
     #[serde(deserialize_with = "present")]
     pub(super) authorization: Option<Object<AuthorizationSection>>,
+    /// How much a user may ask. Without it there is no limit.
     pub(super) rate_limit: Object<RateLimitSection>,
+    /// Checks that are counted and recorded as they would be, but not enforced. Stripping, validity and
+    /// identity are never relaxed.
     pub(super) observe: Vec<Name<Check>>,
+    /// What is written down of decisions.
     pub(super) audit: Object<AuditSection>,
 }
 
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct CertificateSection {
+    /// `required`: Envoy must report the certificate as validated (`connection.peer_certificate_valid`, Envoy
+    /// 1.39+; it reads false on a resumed TLS session, so the listener must disable resumption). `listener`: the
+    /// operator states that the listener admits validated certificates only.
     pub(super) validation: Name<ValidationSource>,
+    /// SPIFFE IDs of direct peers (a mesh ingress gateway, say) whose X-Forwarded-Client-Cert speaks for their
+    /// client.
     pub(super) forwarded_by: Vec<SpiffeId>,
 }
 
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct IdentitySection {
+    /// Tried in order. The first that is present wins; one that is present but ambiguous or invalid denies, it
+    /// does not fall through.
     pub(super) sources: Sources,
+    /// From the name in the certificate to the user: exact text or wildcards for whole segments, no regex; the
+    /// first match wins.
     pub(super) map: Vec<Object<MapSection>>,
+    /// Which commonName counts when there are several (order in the DER). HAProxy and Apache take the first,
+    /// Envoy and Go the last.
     pub(super) multiple_cn: Name<MultipleCn>,
+    /// Which characters a user may have. Control bytes, NUL, leading and trailing space are refused in both.
     pub(super) charset: Name<Charset>,
+    /// What becomes of a request without identity: `deny`, or `strip`: it goes on with all owned headers
+    /// removed (the gateway then asks for its JWT).
     pub(super) missing: Name<MissingIdentity>,
+    /// Exact paths such as `/health` on which a missing identity is stripped instead of denied; what is
+    /// present and bad is still denied.
     pub(super) anonymous_paths: Vec<ExactPath>,
 }
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct MapSection {
+    /// The name, with wildcards such as `{ns}` between `/`, `@`, `.`, `:` or an end:
+    /// `spiffe://cluster.local/ns/{ns}/sa/{sa}`.
+    #[cfg_attr(feature = "cli", schemars(with = "text::MapFrom"))]
     pub(super) from: String,
+    /// The user, with wildcards of `from`: `{sa}@{ns}.example.com`.
+    #[cfg_attr(feature = "cli", schemars(with = "text::MapTo"))]
     pub(super) to: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct HeadersSection {
+    /// The header that carries the user: the gateway's PROXY_USER_HEADER.
     pub(super) user: UserHeader,
+    /// Header → what its value is. A value that is absent sets no header; one over 8 KiB denies.
     pub(super) set: UniqueMap<HeaderName, Name<HeaderValue>>,
+    /// More headers to remove from every request.
     pub(super) strip: Vec<HeaderName>,
 }
 
+/// Either `sha256`, or `issuer` and `serial`.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(
+    feature = "cli",
+    derive(schemars::JsonSchema),
+    schemars(transform = schema::either_certificate)
+)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct RevokedSection {
+    /// The SHA-256 of the certificate's DER in hexadecimal, colons allowed.
     #[serde(deserialize_with = "present")]
+    #[cfg_attr(feature = "cli", schemars(with = "text::Fingerprint"))]
     pub(super) sha256: Option<String>,
+    /// The issuer in the form of RFC 4514, as `mtls-identity inspect` prints it.
     #[serde(deserialize_with = "present")]
+    #[cfg_attr(feature = "cli", schemars(with = "text::Issuer"))]
     pub(super) issuer: Option<String>,
+    /// The serial number in hexadecimal, colons allowed.
     #[serde(deserialize_with = "present")]
+    #[cfg_attr(feature = "cli", schemars(with = "text::Serial"))]
     pub(super) serial: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(
+    feature = "cli",
+    derive(schemars::JsonSchema),
+    schemars(transform = schema::somebody_passes)
+)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AuthorizationSection {
+    /// What happens where no rule matches.
     #[serde(default)]
     pub(super) default: Name<Action>,
+    /// The first that matches decides.
     #[serde(default)]
     pub(super) rules: Vec<Object<RuleSection>>,
 }
 
+/// A rule matches when all of its conditions do; one that is not given is not asked.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct RuleSection {
+    /// What records call the rule; each has another.
     pub(super) name: RuleName,
+    /// What the rule does.
     pub(super) action: Name<Action>,
+    /// Users, or patterns with `*` at one end and at an `@`, `.` or `/`: `*@example.com`.
     #[serde(default, deserialize_with = "present")]
     pub(super) identities: Option<NonEmpty<UserPattern>>,
+    /// organizationNames of the certificate's subject, in any case.
     #[serde(default, deserialize_with = "present")]
     pub(super) organizations: Option<NonEmpty<Organization>>,
+    /// Methods such as `GET`.
     #[serde(default, deserialize_with = "present")]
     pub(super) methods: Option<NonEmpty<Method>>,
+    /// Paths, or patterns with `*` at one end: `/servers/*`. A path that is not in normal form (`..`, `//`,
+    /// `%2f`, `%5c`, `;`) never matches a rule that allows.
     #[serde(default, deserialize_with = "present")]
     pub(super) paths: Option<NonEmpty<PathPattern>>,
+    /// Header → values, or patterns with `*` at one end; every header must have one of its values.
     #[serde(default, deserialize_with = "present")]
-    pub(super) headers: Option<UniqueMap<HeaderName, NonEmpty<Pattern>>>,
+    #[cfg_attr(
+        feature = "cli",
+        schemars(with = "NonEmptyMap<text::ConditionHeader, NonEmpty<Pattern>>")
+    )]
+    pub(super) headers: Option<NonEmptyMap<HeaderName, NonEmpty<Pattern>>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct RateLimitSection {
+    /// For each user that no entry of `identities` is for.
     #[serde(deserialize_with = "present")]
     pub(super) default: Option<Object<QuotaSection>>,
+    /// User, or pattern with `*` at one end → its own limit, or `"unlimited"`. An exact user comes before
+    /// all patterns, then the longest.
     pub(super) identities: UniqueMap<UserPattern, LimitSection>,
+    /// One limit shared by all requests without identity (`identity.missing`: `strip`).
     #[serde(deserialize_with = "present")]
     pub(super) anonymous: Option<Object<QuotaSection>>,
+    /// Which headers tell a client of its limit. `Retry-After` is always sent with a 429.
     pub(super) response_headers: Name<ResponseHeaders>,
 }
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct QuotaSection {
+    /// Requests a second, minute or hour: `10/s`, `600/m`, `100/h`.
     pub(super) rate: Rate,
+    /// Requests that may come at once, on top of one.
     #[serde(default)]
     pub(super) burst: Burst,
 }
 
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct AuditSection {
+    /// Which decisions are written to the proxy's log, one JSON line each. A flood is cut to a few lines a
+    /// second, with a count of what was cut.
     pub(super) log: Name<AuditLog>,
+    /// The same record as filter state `wasm.mtls_identity`, for `%FILTER_STATE(wasm.mtls_identity:PLAIN)%` in
+    /// Envoy's own access log.
     pub(super) access_log: bool,
 }
 
@@ -140,22 +240,6 @@ where
     T: Deserialize<'de>,
 {
     T::deserialize(deserializer).map(Some)
-}
-
-/// A list whose emptiness would mean that nobody or nothing is meant.
-#[derive(Debug, Deserialize)]
-#[serde(try_from = "Vec<T>", bound = "T: Deserialize<'de>")]
-pub(super) struct NonEmpty<T>(pub(super) Vec<T>);
-
-impl<T> TryFrom<Vec<T>> for NonEmpty<T> {
-    type Error = &'static str;
-
-    fn try_from(list: Vec<T>) -> Result<Self, Self::Error> {
-        match list.is_empty() {
-            true => Err("found an empty list, expected at least one entry"),
-            false => Ok(Self(list)),
-        }
-    }
 }
 
 /// A quota, or `"unlimited"`.
@@ -189,139 +273,5 @@ impl<'de> Visitor<'de> for LimitVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
         QuotaSection::deserialize(MapAccessDeserializer::new(map)).map(LimitSection::Quota)
-    }
-}
-
-/// The gateway's PROXY_USER_HEADER.
-#[derive(Debug, Deserialize)]
-pub(super) struct UserHeader(pub(super) HeaderName);
-
-impl Default for UserHeader {
-    fn default() -> Self {
-        Self(HeaderName::x_ssl_client_s_dn_cn())
-    }
-}
-
-/// At least one source, each once.
-#[derive(Debug, Deserialize)]
-#[serde(try_from = "Vec<Name<Source>>")]
-pub(super) struct Sources(pub(super) Vec<Source>);
-
-impl Default for Sources {
-    fn default() -> Self {
-        Self(vec![Source::Cn])
-    }
-}
-
-impl TryFrom<Vec<Name<Source>>> for Sources {
-    type Error = String;
-
-    fn try_from(names: Vec<Name<Source>>) -> Result<Self, Self::Error> {
-        let mut sources = Vec::new();
-        for Name(source) in names {
-            if sources.contains(&source) {
-                return Err(format!(
-                    "found \"{source}\" twice, expected each source once"
-                ));
-            }
-            sources.push(source);
-        }
-        match sources.is_empty() {
-            true => Err("found no source, expected at least one".to_owned()),
-            false => Ok(Self(sources)),
-        }
-    }
-}
-
-/// The whole path of requests, without a query.
-#[derive(Debug, Deserialize)]
-#[serde(try_from = "String")]
-pub(super) struct ExactPath(pub(super) String);
-
-impl TryFrom<String> for ExactPath {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        match is_path(&text) && !text.contains('*') {
-            true => Ok(Self(text)),
-            false => Err(format!(
-                "found {text:?}, expected a whole path such as \"/health\""
-            )),
-        }
-    }
-}
-
-fn is_path(text: &str) -> bool {
-    let visible = text.bytes().all(|byte| byte.is_ascii_graphic());
-    text.starts_with('/') && visible && !text.contains(['?', '#'])
-}
-
-/// A path, or a pattern of paths.
-#[derive(Debug, Deserialize)]
-#[serde(try_from = "String")]
-pub(super) struct PathPattern(pub(super) Pattern);
-
-impl TryFrom<String> for PathPattern {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        let pattern = Pattern::parse(&text).map_err(|error| error.to_string())?;
-        match is_path(text.strip_prefix('*').unwrap_or(&text)) || pattern == Pattern::Anything {
-            true => Ok(Self(pattern)),
-            false => Err(format!(
-                "found {text:?}, expected a path such as \"/mcp\" or \"/servers/*\""
-            )),
-        }
-    }
-}
-
-/// The name of a rule: what records call it.
-#[derive(Debug, Deserialize)]
-#[serde(try_from = "String")]
-pub(super) struct RuleName(pub(super) String);
-
-impl TryFrom<String> for RuleName {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        let printable = text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
-        match (1..=64).contains(&text.len()) && printable {
-            true => Ok(Self(text)),
-            false => Err(format!(
-                "found {text:?}, expected 1 to 64 characters of ASCII"
-            )),
-        }
-    }
-}
-
-/// An organizationName in lower case: X.520 compares them without case.
-#[derive(Debug, Deserialize)]
-#[serde(try_from = "String")]
-pub(super) struct Organization(pub(super) String);
-
-impl TryFrom<String> for Organization {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        match text.is_empty() {
-            true => Err("found \"\", expected an organization"),
-            false => Ok(Self(text.to_ascii_lowercase())),
-        }
-    }
-}
-
-/// A method in upper case.
-#[derive(Debug, Deserialize)]
-#[serde(try_from = "String")]
-pub(super) struct Method(pub(super) String);
-
-impl TryFrom<String> for Method {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        match is_token(&text) && !text.contains('*') {
-            true => Ok(Self(text.to_ascii_uppercase())),
-            false => Err(format!("found {text:?}, expected a method such as \"GET\"")),
-        }
     }
 }

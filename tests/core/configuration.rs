@@ -26,6 +26,7 @@ fn an_empty_configuration_is_valid_and_is_the_default() {
         "pins": {},
         "pin_required": [],
         "revoked": [],
+        "rate_limit": {"identities": {}, "response_headers": "none"},
         "observe": [],
         "audit": {"log": "denials", "access_log": false},
     });
@@ -359,6 +360,72 @@ fn every_error_names_its_path_what_was_found_and_what_is_expected() {
             r#"{"authorization": {"rules": [{"name": "a", "action": "allow", "path": ["/"]}]}}"#,
             "authorization.rules[0].path",
             "unknown field `path`",
+        ),
+        // Limits.
+        (
+            r#"{"rate_limit": {"default": {"rate": "10"}}}"#,
+            "rate_limit.default.rate",
+            "found \"10\", expected a rate such as",
+        ),
+        (
+            r#"{"rate_limit": {"default": {"burst": 1}}}"#,
+            "rate_limit.default",
+            "missing field `rate`",
+        ),
+        (
+            r#"{"rate_limit": {"default": {"rate": "1/s", "burst": -1}}}"#,
+            "rate_limit.default.burst",
+            "expected u32",
+        ),
+        (
+            r#"{"rate_limit": {"default": {"rate": "1/s", "burst": 1000001}}}"#,
+            "rate_limit.default.burst",
+            "found 1000001",
+        ),
+        (
+            r#"{"rate_limit": {"default": {"rate": "1/s", "per": 1}}}"#,
+            "rate_limit.default.per",
+            "unknown field `per`",
+        ),
+        (
+            r#"{"rate_limit": {"default": "unlimited"}}"#,
+            "rate_limit.default",
+            "expected an object",
+        ),
+        (
+            r#"{"rate_limit": {"default": null}}"#,
+            "rate_limit.default",
+            "expected an object",
+        ),
+        (
+            r#"{"rate_limit": {"identities": {"a": "none"}}}"#,
+            "rate_limit.identities.a",
+            "expected an object with a rate, or \"unlimited\"",
+        ),
+        (
+            r#"{"rate_limit": {"identities": {"a": {}}}}"#,
+            "rate_limit.identities.a",
+            "missing field `rate`",
+        ),
+        (
+            r#"{"rate_limit": {"identities": {"*a": "unlimited"}}}"#,
+            "rate_limit.identities[\"*a\"]",
+            "expected '*' beside",
+        ),
+        (
+            r#"{"rate_limit": {"identities": {"a": "unlimited", "A": "unlimited"}}}"#,
+            "rate_limit.identities",
+            "found the key \"a\" twice",
+        ),
+        (
+            r#"{"rate_limit": {"anonymous": {"rate": "0/s"}}}"#,
+            "rate_limit.anonymous.rate",
+            "found \"0/s\"",
+        ),
+        (
+            r#"{"rate_limit": {"response_headers": "all"}}"#,
+            "rate_limit.response_headers",
+            "expected one of `none`, `draft`, `legacy`",
         ),
         // Observe and audit.
         (

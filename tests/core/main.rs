@@ -35,3 +35,6 @@ mod headers;
 mod identity;
 mod openssl;
 mod policy;
+mod properties;
+mod rate_limit;
+mod schema;

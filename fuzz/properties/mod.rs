@@ -1,0 +1,9 @@
+//! What holds for every input, whoever made it. The fuzz targets and the tests on stable run the same functions;
+//! one that returns says that its property holds.
+
+pub mod certificate;
+pub mod forwarded;
+pub mod mapping;
+pub mod name;
+pub mod spiffe_id;
+pub mod user;

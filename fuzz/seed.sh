@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Fills corpus/ with what the fuzz targets start from: real certificates, and texts that are well formed.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+vectors=$("$here/../tests/corpus/fetch.sh")
+
+# seed TARGET NAME: the standard input is one more input of the target.
+seed() {
+  mkdir -p "$here/corpus/$1"
+  cat >"$here/corpus/$1/$2"
+}
+
+# The subject of a certificate in DER, by its place: the second SEQUENCE behind the validity's two times.
+subject() {
+  local place header length
+  read -r place header length < <(openssl asn1parse -inform DER -in "$1" |
+    sed -n 's/^ *\([0-9]*\):d=2 *hl=\([0-9]*\) *l= *\([0-9]*\) cons: SEQUENCE.*/\1 \2 \3/p' | sed -n 4p)
+  tail -c "+$((place + 1))" "$1" | head -c "$((header + length))"
+}
+
+# An element of X-Forwarded-Client-Cert as Envoy writes it.
+element() {
+  local hash pem
+  hash=$(openssl dgst -sha256 -r <"$1")
+  pem=$(openssl x509 -inform DER -in "$1" | sed 's|+|%2B|g; s|/|%2F|g; s|=|%3D|g; s| |%20|g; s|$|%0A|' | tr -d '\n')
+  printf 'By=spiffe://a/b;Hash=%s;Cert="%s";Subject="CN=a";URI=spiffe://a/c' "${hash%% *}" "$pem"
+}
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+for path in "$vectors"/x509/custom/{san_*,all_*,utf8_common_name,negative_serial,v1_cert}.pem "$vectors"/x509/*.pem; do
+  name=$(basename "$path" .pem)
+  openssl x509 -in "$path" -outform DER -out "$work/der" 2>/dev/null || continue
+  seed certificate "$name" <"$work/der"
+  subject "$work/der" | seed name "$name"
+  element "$work/der" | seed forwarded "$name"
+done
+{ element "$work/der" && printf ',' && element "$work/der"; } | seed forwarded two
+
+printf 'spiffe://cluster.local/ns/mcp/sa/gateway' | seed spiffe_id mesh
+printf 'spiffe://example.org' | seed spiffe_id domain
+printf '%s\n' 'spiffe://a/ns/{ns}/sa/{sa}' '{sa}@{ns}.example.com' spiffe://a/ns/b/sa/c spiffe://a/ns/B/sa/c.d | seed mapping mesh
+printf '%s\n' '{user}@old.example.com' '{user}@example.com' Eve@OLD.example.com eve@old.example.com | seed mapping mail
+printf '%s\n' '{a}:{b}' '{b}-{a}' x:y-z x-y:z | seed mapping separator

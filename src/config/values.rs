@@ -1,0 +1,194 @@
+//! The values of the plugin configuration that are stricter than their types.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+use crate::header_name::HeaderName;
+use crate::identity::Source;
+use crate::pattern::Pattern;
+use crate::request_path::RequestPath;
+use crate::strict::{Name, UniqueMap};
+use crate::syntax::is_token;
+
+/// A list whose emptiness would mean that nobody or nothing is meant.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "Vec<T>", bound = "T: Deserialize<'de>")]
+pub(super) struct NonEmpty<T>(pub(super) Vec<T>);
+
+impl<T> TryFrom<Vec<T>> for NonEmpty<T> {
+    type Error = &'static str;
+
+    fn try_from(list: Vec<T>) -> Result<Self, Self::Error> {
+        match list.is_empty() {
+            true => Err("found an empty list, expected at least one entry"),
+            false => Ok(Self(list)),
+        }
+    }
+}
+
+/// A map whose emptiness would mean that nothing is asked.
+#[derive(Debug, Deserialize)]
+#[serde(
+    try_from = "UniqueMap<K, V>",
+    bound = "K: Deserialize<'de> + Ord + fmt::Display, V: Deserialize<'de>"
+)]
+pub(super) struct NonEmptyMap<K, V>(pub(super) UniqueMap<K, V>);
+
+impl<K, V> TryFrom<UniqueMap<K, V>> for NonEmptyMap<K, V> {
+    type Error = &'static str;
+
+    fn try_from(map: UniqueMap<K, V>) -> Result<Self, Self::Error> {
+        match map.0.is_empty() {
+            true => Err("found an empty object, expected at least one entry"),
+            false => Ok(Self(map)),
+        }
+    }
+}
+
+/// The gateway's PROXY_USER_HEADER.
+#[derive(Debug, Deserialize)]
+pub(super) struct UserHeader(pub(super) HeaderName);
+
+impl Default for UserHeader {
+    fn default() -> Self {
+        Self(HeaderName::x_ssl_client_s_dn_cn())
+    }
+}
+
+/// At least one source, each once.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "Vec<Name<Source>>")]
+pub(super) struct Sources(pub(super) Vec<Source>);
+
+impl Default for Sources {
+    fn default() -> Self {
+        Self(vec![Source::Cn])
+    }
+}
+
+impl TryFrom<Vec<Name<Source>>> for Sources {
+    type Error = String;
+
+    fn try_from(names: Vec<Name<Source>>) -> Result<Self, Self::Error> {
+        let mut sources = Vec::new();
+        for Name(source) in names {
+            if sources.contains(&source) {
+                return Err(format!(
+                    "found \"{source}\" twice, expected each source once"
+                ));
+            }
+            sources.push(source);
+        }
+        match sources.is_empty() {
+            true => Err("found no source, expected at least one".to_owned()),
+            false => Ok(Self(sources)),
+        }
+    }
+}
+
+/// The whole path of requests, without a query.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct ExactPath(pub(super) String);
+
+impl TryFrom<String> for ExactPath {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        match is_path(&text) && !text.contains('*') {
+            true => Ok(Self(text)),
+            false => Err(format!(
+                "found {text:?}, expected a whole path such as \"/health\""
+            )),
+        }
+    }
+}
+
+fn is_path(text: &str) -> bool {
+    let visible = text.bytes().all(|byte| byte.is_ascii_graphic());
+    text.starts_with('/') && visible && !text.contains(['?', '#'])
+}
+
+/// A path, or a pattern of paths.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct PathPattern(pub(super) Pattern);
+
+impl TryFrom<String> for PathPattern {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let pattern = Pattern::parse(&text).map_err(|error| error.to_string())?;
+        if pattern == Pattern::Anything {
+            return Ok(Self(pattern));
+        }
+        if !is_path(text.strip_prefix('*').unwrap_or(&text)) {
+            return Err(format!(
+                "found {text:?}, expected a path such as \"/mcp\" or \"/servers/*\""
+            ));
+        }
+        // With something in the place of the star; no request's path is compared that is not normal.
+        match RequestPath::of(text.replace('*', "x").as_bytes()).is_normal() || is_normal_end(&text)
+        {
+            true => Ok(Self(pattern)),
+            false => Err(format!("found {text:?}, expected a path in normal form")),
+        }
+    }
+}
+
+fn is_normal_end(text: &str) -> bool {
+    let end = text.strip_prefix('*');
+    end.is_some_and(|end| RequestPath::of(format!("/x{end}").as_bytes()).is_normal())
+}
+
+/// The name of a rule: what records call it.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct RuleName(pub(super) String);
+
+impl TryFrom<String> for RuleName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let printable = text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+        match (1..=64).contains(&text.len()) && printable {
+            true => Ok(Self(text)),
+            false => Err(format!(
+                "found {text:?}, expected 1 to 64 characters of ASCII"
+            )),
+        }
+    }
+}
+
+/// An organizationName in lower case: X.520 compares them without case.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Organization(pub(super) String);
+
+impl TryFrom<String> for Organization {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        match text.is_empty() {
+            true => Err("found \"\", expected an organization"),
+            false => Ok(Self(text.to_ascii_lowercase())),
+        }
+    }
+}
+
+/// A method in upper case.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Method(pub(super) String);
+
+impl TryFrom<String> for Method {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        match is_token(&text) && !text.contains('*') {
+            true => Ok(Self(text.to_ascii_uppercase())),
+            false => Err(format!("found {text:?}, expected a method such as \"GET\"")),
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What is accepted is read as OpenSSL reads it.
+
+use crate::inspect::{Report, inspect};
+use crate::vectors::{CERTIFICATES, Vector};
+use crate::{openssl, parallel};
+
+/// Read here and not by OpenSSL: a commonName that is no character string, and has a tag of no type that
+/// OpenSSL knows. It names nobody.
+const UNREADABLE_TO_OPENSSL: [&str; 1] = ["x509/custom/name_attribute_unsupported_tag.pem"];
+
+/// Keys that OpenSSL does not print, so there is nothing to compare their digest with.
+const UNPRINTABLE_KEYS: [&str; 0] = [];
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Outcome {
+    Refused,
+    UnreadableToOpenssl,
+    Agreed,
+    /// In all but the key, which OpenSSL does not print.
+    AgreedButForKey,
+    /// The fields, with both values.
+    Disagreed(String),
+}
+
+#[test]
+fn inspect_agrees_with_openssl_on_every_field() {
+    let outcomes = parallel::map(&CERTIFICATES, compare);
+    let names = |wanted: &Outcome| {
+        let pairs = CERTIFICATES.iter().zip(&outcomes);
+        let wanted = pairs.filter(|(_, outcome)| *outcome == wanted);
+        wanted
+            .map(|(vector, _)| vector.name.as_str())
+            .collect::<Vec<_>>()
+    };
+    for (vector, outcome) in CERTIFICATES.iter().zip(&outcomes) {
+        if let Outcome::Disagreed(fields) = outcome {
+            println!("{}:{fields}", vector.name);
+        }
+    }
+    let disagreed = |outcome: &&Outcome| matches!(outcome, Outcome::Disagreed(_));
+    assert_eq!(outcomes.iter().filter(disagreed).count(), 0);
+    assert_eq!(names(&Outcome::UnreadableToOpenssl), UNREADABLE_TO_OPENSSL);
+    assert_eq!(names(&Outcome::AgreedButForKey), UNPRINTABLE_KEYS);
+    assert_eq!(names(&Outcome::Agreed).len(), 520);
+}
+
+fn compare(vector: &Vector) -> Outcome {
+    let Ok(ours) = inspect(vector) else {
+        return Outcome::Refused;
+    };
+    let Some(mut theirs) = openssl::report(vector) else {
+        return Outcome::UnreadableToOpenssl;
+    };
+    let has_key = !theirs.spki_sha256.is_empty();
+    if !has_key {
+        theirs.spki_sha256.clone_from(&ours.spki_sha256);
+    }
+    match differences(&ours, &theirs) {
+        Some(fields) => Outcome::Disagreed(fields),
+        None if has_key => Outcome::Agreed,
+        None => Outcome::AgreedButForKey,
+    }
+}
+
+fn differences(ours: &Report, theirs: &Report) -> Option<String> {
+    let fields = |report| serde_json::to_value(report).unwrap();
+    let (ours, theirs) = (fields(ours), fields(theirs));
+    let pairs = ours.as_object().unwrap().iter();
+    let different = pairs.filter(|&(name, value)| theirs[name] != *value);
+    let lines = different.map(|(name, value)| {
+        let other = &theirs[name];
+        format!("\n  {name}: {value}\n  OpenSSL: {other}")
+    });
+    Some(lines.collect()).filter(|lines: &String| !lines.is_empty())
+}

@@ -1,0 +1,71 @@
+//! `mtls-identity inspect --json`, the program itself.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::LazyLock;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::vectors::Vector;
+
+/// What `inspect --json` prints. A field that the test does not know is an error.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Report {
+    pub(crate) subject: String,
+    pub(crate) issuer: String,
+    pub(crate) serial: String,
+    pub(crate) not_before: String,
+    pub(crate) not_after: String,
+    pub(crate) cn: Vec<String>,
+    pub(crate) san: SubjectAltNames,
+    pub(crate) sha256: String,
+    pub(crate) spki_sha256: String,
+    pub(crate) spiffe: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SubjectAltNames {
+    pub(crate) dns: Vec<String>,
+    pub(crate) email: Vec<String>,
+    pub(crate) uri: Vec<String>,
+    pub(crate) ip: Vec<String>,
+}
+
+/// The report on a file, or the one line that says why there is none.
+pub(crate) fn inspect(vector: &Vector) -> Result<Report, String> {
+    let mut program = Command::new(&*PROGRAM);
+    let output = program.arg("inspect").arg("--json").arg(&vector.path);
+    let output = output.output().unwrap();
+    if output.status.success() {
+        return Ok(serde_json::from_slice(&output.stdout).unwrap());
+    }
+    assert_eq!(output.status.code(), Some(1), "{}", vector.name);
+    let errors = String::from_utf8(output.stderr).unwrap();
+    let path = format!("{}: ", vector.path.display());
+    let reason = errors.trim_end().strip_prefix(&path).unwrap();
+    assert!(!reason.contains('\n'), "{errors}");
+    Err(reason.to_owned())
+}
+
+/// Built from the sources as they are now: the tests are built without the feature that has it.
+static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let arguments =
+        "build --quiet --locked --features cli --bin mtls-identity --message-format json";
+    let output = Command::new(env!("CARGO"))
+        .args(arguments.split(' '))
+        .current_dir(root)
+        .stderr(Stdio::inherit())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "cargo {arguments} failed");
+    let messages = String::from_utf8(output.stdout).unwrap();
+    let executable = messages.lines().find_map(|line| {
+        let message: Value = serde_json::from_str(line).unwrap();
+        message["executable"].as_str().map(PathBuf::from)
+    });
+    executable.expect("cargo says where it put the program")
+});

@@ -1,0 +1,25 @@
+//! Certificates of other makers, read by mtls-identity and by OpenSSL: they agree on every field, and
+//! whatever is done to the bytes, nothing panics and nobody becomes somebody else.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "a test that meets the unexpected has failed, and shall say where"
+)]
+
+#[path = "../../fuzz/properties/mod.rs"]
+#[allow(dead_code, reason = "shared with the fuzz targets, which use the rest")]
+mod properties;
+
+mod agreement;
+mod distinguished_name;
+mod insertion;
+mod inspect;
+mod mutation;
+mod openssl;
+mod parallel;
+mod refusal;
+mod vectors;
