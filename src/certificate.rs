@@ -10,7 +10,8 @@ use x509_parser::oid_registry::OID_X509_EXT_SUBJECT_ALT_NAME;
 use x509_parser::x509::X509Version;
 
 use crate::attribute_type::AttributeType;
-use crate::der::{DerError, Element, tag};
+use crate::certificate_shape::{CERTIFICATE, has_shape};
+use crate::der::{DerError, Element};
 use crate::name::{AttributeValue, DistinguishedName, NameError};
 use crate::pem::{self, PemError};
 use crate::subject_alt_name::{SubjectAltName, SubjectAltNameError};
@@ -28,7 +29,7 @@ pub enum CertificateError {
     /// More than 16 KiB of DER.
     #[error("a certificate of {0} bytes, at most 16384 are read")]
     TooLong(usize),
-    /// Not the three elements of RFC 5280 section 4.1, or bytes behind them.
+    /// Not one element of DER, or bytes behind it.
     #[error("not a certificate: {0}")]
     Structure(#[from] DerError),
     /// A field does not have its form in RFC 5280 section 4.1.
@@ -78,7 +79,7 @@ impl PeerCertificate {
         if der.len() > MAXIMUM_DER {
             return Err(CertificateError::TooLong(der.len()));
         }
-        has_three_elements(&der)?;
+        Element::only(&der)?;
         let parsed = parse(&der)?;
         let subject = DistinguishedName::from_der(parsed.subject().as_raw())
             .map_err(CertificateError::Subject)?;
@@ -178,19 +179,10 @@ impl fmt::Debug for PeerCertificate {
     }
 }
 
-/// Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm, signature }, and nothing more.
-fn has_three_elements(der: &[u8]) -> Result<(), CertificateError> {
-    let mut fields = Element::only(der)?.expect(tag::SEQUENCE)?.children();
-    for _ in 0..3 {
-        fields.next().ok_or(DerError::Truncated)??;
-    }
-    match fields.next() {
-        None => Ok(()),
-        Some(more) => Err(DerError::Trailing(more?.raw.len()).into()),
-    }
-}
-
 fn parse(der: &[u8]) -> Result<X509Certificate<'_>, CertificateError> {
+    if !CERTIFICATE.matches_der(der) {
+        return Err(CertificateError::Field);
+    }
     let (_, certificate) = X509CertificateParser::new()
         .parse(der)
         .map_err(|_| CertificateError::Field)?;
@@ -237,5 +229,8 @@ fn has_the_form_of_its_kind(extension: &X509Extension<'_>) -> bool {
     let parsed = extension.parsed_extension();
     let is_known = !matches!(parsed, ParsedExtension::UnsupportedExtension { .. });
     let is_parsed = !matches!(parsed, ParsedExtension::ParseError { .. });
-    !is_known || (is_parsed && Element::only(extension.value).is_ok())
+    !is_known
+        || is_parsed
+            && Element::only(extension.value).is_ok()
+            && has_shape(extension.oid.as_bytes(), extension.value)
 }

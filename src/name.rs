@@ -337,7 +337,7 @@ mod tests {
         let bare_value = element(tag::SEQUENCE, &[6, 3, 0x55, 4, 3]);
         let three = element(tag::SEQUENCE, &[6, 3, 0x55, 4, 3, 12, 0, 12, 0]);
         let no_type = element(tag::SEQUENCE, &[6, 0, 12, 0]);
-        let trailing = [name(&[&[cn.clone()]]), vec![5, 0]].concat();
+        let trailing = [name(&[std::slice::from_ref(&cn)]), vec![5, 0]].concat();
         let not_a_set = element(tag::SEQUENCE, &cn);
         for (der, expected) in [
             (name(&[&[]]), NameError::EmptyRelativeDistinguishedName),

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use thiserror::Error;
 
+use crate::certificate_shape::GENERAL_NAME;
 use crate::der::{DerError, Element, tag};
 
 /// Why bytes are not a subjectAltName.
@@ -21,6 +22,9 @@ pub enum SubjectAltNameError {
     /// iPAddress is 4 or 16 bytes.
     #[error("an iPAddress of {0} bytes, expected 4 or 16")]
     IpAddress(usize),
+    /// An entry of another kind, which names nobody here, does not have its form.
+    #[error("a subjectAltName entry [{0}] that does not have its form")]
+    Malformed(u8),
     /// A tag that GeneralName does not have.
     #[error("no GeneralName has the tag {0:#04x}")]
     Kind(u8),
@@ -63,7 +67,10 @@ impl SubjectAltName {
             0x82 => self.dns.push(ia5_string(entry)?),
             0x86 => self.uri.push(ia5_string(entry)?),
             0x87 => self.ip.push(ip_address(entry)?),
-            0xa0 | 0xa3 | 0xa4 | 0xa5 | 0x88 => {}
+            0xa0 | 0xa3 | 0xa4 | 0xa5 | 0x88 if GENERAL_NAME.matches(entry) => {}
+            0xa0 | 0xa3 | 0xa4 | 0xa5 | 0x88 => {
+                return Err(SubjectAltNameError::Malformed(entry.tag & 0x1f));
+            }
             other => return Err(SubjectAltNameError::Kind(other)),
         }
         Ok(())

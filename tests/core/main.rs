@@ -1,5 +1,6 @@
 //! The core without a proxy: certificates and configurations in, decisions and headers out.
 #![allow(
+    clippy::disallowed_methods,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,

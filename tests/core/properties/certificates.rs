@@ -1,0 +1,117 @@
+//! Certificates that are damaged, and headers that bring them, by whoever makes them.
+
+use std::sync::LazyLock;
+
+use mtls_identity::pem;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+use sha2::{Digest, Sha256};
+
+use super::{config, damage, damaged, shared};
+use crate::decision::issue;
+use crate::leaf::{Leaf, common_name, name_of_rdns, organization, san_dns, san_email, san_uri};
+
+proptest! {
+    #![proptest_config(config(2000))]
+
+    #[test]
+    fn a_damaged_certificate_is_none_or_names_nobody_in_two_ways(
+        certificate in select(CERTIFICATES.as_slice()),
+        damage in damage(),
+    ) {
+        let bytes = damaged(&certificate, &damage);
+        shared::certificate::any_bytes(&bytes);
+        shared::certificate::any_text(pem::encode(&bytes).as_bytes());
+    }
+
+    #[test]
+    fn damaged_pem_is_one_certificate_or_none(
+        certificate in select(CERTIFICATES.as_slice()),
+        damage in damage(),
+    ) {
+        shared::certificate::any_text(&damaged(pem::encode(&certificate).as_bytes(), &damage));
+    }
+
+    #[test]
+    fn a_certificate_is_forwarded_by_its_digest_alone(header in header()) {
+        shared::forwarded::any_header(header.as_bytes());
+    }
+
+    #[test]
+    fn nothing_a_client_sends_hides_the_direct_peer(
+        header in header(),
+        own in select(CERTIFICATES.as_slice()),
+    ) {
+        let digest = Sha256::digest(&own).into();
+        shared::forwarded::whatever_stands_before_the_own_element(header.as_bytes(), &own, &digest);
+    }
+}
+
+static CERTIFICATES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
+    let cn = || common_name("alice@example.com");
+    let names = [
+        san_email("a@example.com"),
+        san_dns("a.example.com"),
+        san_uri("spiffe://example.org/a"),
+    ];
+    let multi = name_of_rdns([vec![organization("a"), cn()], vec![common_name("b")]]);
+    let leaves = [
+        Leaf::of([cn()]),
+        Leaf::of([]).subject_alt_names(&names),
+        Leaf::of([cn(), organization("CN=x")]).subject_alt_names(&names),
+        Leaf::with_subject(multi),
+        Leaf::of([common_name("J\u{fc}rgen")]).version_1(),
+    ];
+    leaves.iter().map(issue).collect()
+});
+
+/// Whole elements and parts of them, in any order.
+fn header() -> impl Strategy<Value = String> {
+    const PIECES: &[&str] = &[
+        ",",
+        ";",
+        "\"",
+        "\\",
+        "=",
+        "Hash=",
+        "Cert=\"",
+        "Cert=",
+        "Subject=\"",
+        "Subject=\"CN=a\"",
+        "URI=spiffe://a/b",
+        "DNS=a",
+        "By=",
+        "Chain=\"",
+        "-----BEGIN CERTIFICATE-----",
+        "%0A",
+        "[{",
+        "a",
+    ];
+    let certificates = || select(CERTIFICATES.as_slice());
+    // The certificate, and the one whose digest stands beside it.
+    let both = prop_oneof![
+        3 => certificates().prop_map(|der| (der.clone(), der)),
+        1 => (certificates(), certificates()),
+    ];
+    let element = both.prop_map(|(der, other)| {
+        let digest = Sha256::digest(&other).into();
+        shared::forwarded::own_element(&der, &digest)
+    });
+    let part = prop_oneof![2 => select(PIECES).prop_map(str::to_owned), 1 => element];
+    vec(part, 0..6).prop_map(|parts| parts.concat())
+}
+
+/// Every byte of the header may be the client's: what it does must not grow faster than the header.
+#[test]
+fn a_header_of_64_kib_is_read_in_one_pass() {
+    let element = shared::forwarded::own_element(&CERTIFICATES[0], &[0xab; 32]);
+    for piece in [
+        "Cert=\"", "Cert=", "\"", "\\", ",", ";", "=", "Hash=", "A", &element,
+    ] {
+        for end in ["", "\"", "Cert=\""] {
+            let header = piece.repeat(65_536 / piece.len()) + end;
+            shared::forwarded::any_header(header.as_bytes());
+        }
+    }
+}
