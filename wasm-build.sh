@@ -10,7 +10,8 @@ if ! rustup target list --installed 2>/dev/null | grep -qx "$target"; then
 fi
 
 # Paths of this machine would otherwise stand in the module, in the messages of panics.
-export RUSTFLAGS="--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo --remap-path-prefix=$PWD=/mtls-identity"
+unset RUSTFLAGS
+export CARGO_ENCODED_RUSTFLAGS="--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"$'\x1f'"--remap-path-prefix=$PWD=/mtls-identity"
 cargo build --quiet --locked --release --target "$target" --lib >&2
 
 sha256() {

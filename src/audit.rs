@@ -65,7 +65,8 @@ struct Record<'a> {
     observed: Vec<&'static str>,
 }
 
-/// The record of an outcome as one line of ASCII. `client` is the address of the direct peer.
+/// The record of an outcome as one line of ASCII. `client` is the address that Envoy
+/// takes for the client's.
 pub fn record(outcome: &Outcome<'_>, head: &RequestHead<'_>, client: &[u8]) -> String {
     let decision = &outcome.decision;
     let evidence = decision.evidence();
@@ -77,8 +78,8 @@ pub fn record(outcome: &Outcome<'_>, head: &RequestHead<'_>, client: &[u8]) -> S
         user: identity.map(|identity| identity.user.as_str()),
         source: identity.map(|identity| identity.source.as_str()),
         fingerprint: certificate.map(|it| HEXLOWER.encode(it.sha256())),
-        serial: certificate.map(|it| HEXLOWER.encode(it.serial())),
-        issuer: certificate.map(|it| it.issuer().to_string()),
+        serial: certificate.map(|it| client_value(HEXLOWER.encode(it.serial()).as_bytes())),
+        issuer: certificate.map(|it| client_value(it.issuer().to_string().as_bytes())),
         method: client_value(head.first(":method")),
         path: client_value(head.path().as_bytes()),
         client: client_value(client),

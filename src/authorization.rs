@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use crate::header_name::folded;
 use crate::name::AttributeValue;
 use crate::pattern::{Pattern, UserPattern};
 use crate::peer::Peer;
@@ -23,7 +24,7 @@ pub enum Action {
 /// The values a request's header may have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeaderCondition {
-    /// The header, in lower case.
+    /// The header, in lower case and with `-` for `_`.
     pub name: String,
     /// Any one of these matches a value.
     pub values: Vec<Pattern>,
@@ -38,7 +39,7 @@ pub struct Rule {
     pub action: Action,
     /// Users.
     pub identities: Vec<UserPattern>,
-    /// organizationNames of the subject, in lower case (ASCII).
+    /// organizationNames of the subject, as [`comparable`] makes them.
     pub organizations: Vec<String>,
     /// Methods, in upper case.
     pub methods: Vec<String>,
@@ -121,14 +122,19 @@ impl Rule {
             .into_iter()
             .flat_map(|certificate| certificate.organizations());
         let is_listed = |value: &AttributeValue| match value {
-            AttributeValue::Text(text) => self.organizations.contains(&text.to_ascii_lowercase()),
-            AttributeValue::Latin1(_) | AttributeValue::Other => false,
+            AttributeValue::Text(text) => self.organizations.contains(&comparable(text)),
+            // What cannot be read may be any organization.
+            AttributeValue::Latin1(_) | AttributeValue::Other => self.action == Action::Deny,
         };
         self.organizations.is_empty() || self.of_all_or_any(organizations, is_listed)
     }
 
     fn matches_method(&self, method: &[u8]) -> bool {
-        let is_listed = |listed: &String| listed.as_bytes() == method;
+        let is_listed = |listed: &String| match self.action {
+            Action::Allow => listed.as_bytes() == method,
+            // Methods have a case, but not to every gateway.
+            Action::Deny => listed.as_bytes().eq_ignore_ascii_case(method),
+        };
         self.methods.is_empty() || self.methods.iter().any(is_listed)
     }
 
@@ -139,11 +145,16 @@ impl Rule {
             return true;
         }
         match path.is_normal() {
-            true => self
-                .paths
-                .iter()
-                .any(|pattern| pattern.matches(path.as_bytes())),
+            true => self.paths.iter().any(|it| self.fits(it, path.as_bytes())),
             false => self.action == Action::Deny,
+        }
+    }
+
+    /// For a rule that denies, `*` may stand for nothing: `/admin/*` is `/admin/`, too.
+    fn fits(&self, pattern: &Pattern, text: &[u8]) -> bool {
+        match self.action {
+            Action::Allow => pattern.matches(text),
+            Action::Deny => pattern.covers(text),
         }
     }
 
@@ -151,14 +162,22 @@ impl Rule {
         let values = question
             .headers
             .iter()
-            .filter(|(name, _)| *name == condition.name)
+            .filter(|(name, _)| folded(name) == condition.name)
             .map(|(_, value)| value.as_slice());
-        let is_listed = |value: &[u8]| {
-            condition
-                .values
-                .iter()
-                .any(|pattern| pattern.matches(value))
-        };
-        self.of_all_or_any(values, is_listed)
+        let is_listed = |value: &[u8]| condition.values.iter().any(|it| self.fits(it, value));
+        match self.action {
+            Action::Allow => self.of_all_or_any(values.map(<[u8]>::trim_ascii), is_listed),
+            // A line may be a list (RFC 9110 section 5.3): one entry is enough.
+            Action::Deny => values
+                .flat_map(|value| std::iter::once(value).chain(value.split(|&byte| byte == b',')))
+                .map(<[u8]>::trim_ascii)
+                .any(is_listed),
+        }
     }
+}
+
+/// An organizationName as X.520 compares them: without case, and with one space for several.
+pub fn comparable(organization: &str) -> String {
+    let words: Vec<_> = organization.split_whitespace().collect();
+    words.join(" ").to_lowercase()
 }

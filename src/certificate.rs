@@ -149,9 +149,13 @@ impl PeerCertificate {
         self.not_after
     }
 
-    /// Whether its validity ends within 7 days.
+    /// Whether its validity ends within 7 days. One that is issued for less than 14 days never does: it is
+    /// renewed by a machine.
     pub fn expires_soon(&self, now: Timestamp) -> bool {
-        self.not_after.unix().saturating_sub(now.unix()) < 7 * 86_400
+        const WEEK: i64 = 7 * 86_400;
+        let end = self.not_after.unix();
+        let is_long = end.saturating_sub(self.not_before.unix()) >= 2 * WEEK;
+        is_long && end.saturating_sub(now.unix()) < WEEK
     }
 
     /// The names in subjectAltName; none of any kind when the extension is not there.

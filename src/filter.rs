@@ -91,7 +91,13 @@ impl Configuration {
     ) -> Outcome<'_> {
         let mut connection = head.values("connection");
         if connection.any(|value| self.headers.is_named_by(value)) {
-            return Outcome::refused(Reason::MalformedRequest);
+            let peer = direct.as_ref().ok().and_then(Option::as_ref);
+            let evidence = Evidence {
+                peer: peer.map(|direct| direct.peer.clone()),
+                ..Evidence::default()
+            };
+            let reason = Reason::MalformedRequest;
+            return Outcome::denied(Denial { reason, evidence });
         }
         let forwarded = head.forwarded();
         let request = Request {

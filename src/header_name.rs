@@ -54,8 +54,13 @@ impl HeaderName {
 
     /// The form in which names are compared: `_` is `-`, since gateways cannot tell them apart.
     pub fn folded(&self) -> String {
-        self.0.replace('_', "-")
+        folded(&self.0)
     }
+}
+
+/// A name in lower case in the form in which names are compared: `_` is `-`.
+pub(crate) fn folded(name: &str) -> String {
+    name.replace('_', "-")
 }
 
 impl TryFrom<String> for HeaderName {

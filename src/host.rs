@@ -1,7 +1,9 @@
 //! The proxy-wasm side: reads what Envoy knows, asks the core, does what it says.
 //!
 //! Only `hostcalls` that take and give bytes are used: the ones with strings panic on a header byte above
-//! 0x7f, and one panic ends the worker's VM for every client.
+//! 0x7f, and one panic ends the worker's VM for every client. The calls themselves panic on a status that
+//! their contract does not name; Envoy gives none, and if it did, nothing would pass (FAIL_RELOAD, and the
+//! guard behind the filter).
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -43,14 +45,24 @@ struct Plugin {
     configuration: Configuration,
     counters: Vec<(Counter, u32)>,
     connections: RefCell<RecentConnections>,
-    flood: RefCell<FloodGate>,
+    /// Denials have a gate of their own: what is allowed cannot cut them.
+    denials: RefCell<FloodGate>,
+    others: RefCell<FloodGate>,
 }
 
 struct Root {
     plugin: Option<Rc<Plugin>>,
 }
 
-impl Context for Root {}
+impl Context for Root {
+    /// The configuration is replaced: what the flood has cost under it is written before it goes.
+    fn on_done(&mut self) -> bool {
+        if let Some(plugin) = &self.plugin {
+            plugin.log_suppressed();
+        }
+        true
+    }
+}
 
 impl RootContext for Root {
     fn on_configure(&mut self, size: usize) -> bool {
@@ -153,16 +165,20 @@ impl Plugin {
             // A counter that cannot be defined is not counted; the configuration is good without it.
             counters: Counter::all().filter_map(define).collect(),
             connections: RefCell::default(),
-            flood: RefCell::default(),
+            denials: RefCell::default(),
+            others: RefCell::default(),
         }
     }
 
     /// Strips, decides, sets, and writes down what was done: the headers for the response of a request
     /// that may go on.
     fn serve(&self) -> Result<Vec<(&'static str, String)>, Refusal> {
-        let map = hostcalls::get_map_bytes(MapType::HttpRequestHeaders)?;
+        let map = hostcalls::get_map_bytes(MapType::HttpRequestHeaders);
+        let (map, now) = match (map, now()) {
+            (Ok(map), Ok(now)) => (map, now),
+            _ => return Err(self.failed()),
+        };
         let head = RequestHead::of(&map);
-        let now = now()?;
         let outcome = match self.apply(&head, now) {
             Ok(outcome) => outcome,
             Err(reason) => Outcome::refused(reason),
@@ -174,6 +190,12 @@ impl Plugin {
             None => Ok(headers),
             Some(reason) => Err(Refusal { reason, headers }),
         }
+    }
+
+    /// A request of which not enough is known for a record.
+    fn failed(&self) -> Refusal {
+        self.count(Counter::Deny(Reason::InternalError));
+        Refusal::of(Reason::InternalError)
     }
 
     /// Strips, decides and sets; an error is a failed call.
@@ -221,10 +243,14 @@ impl Plugin {
             && let Some(certificate) = peer.peer.certificate()
         {
             self.count(Counter::CertificateParsed);
-            if certificate.expires_soon(now) {
+            let is_client = !self.configuration.policy.speaks_for_others(peer);
+            if is_client && certificate.expires_soon(now) {
                 self.count(Counter::CertificateExpiresSoon);
             }
-            self.connections.borrow_mut().remember(id, peer.clone());
+            // Who is refused in any case must not displace who is served.
+            if self.configuration.policy.check_validated(peer).is_ok() {
+                self.connections.borrow_mut().remember(id, peer.clone());
+            }
         }
         Ok(peer)
     }
@@ -235,7 +261,11 @@ impl Plugin {
             .into_iter()
             .for_each(|counter| self.count(counter));
         let rules = &self.configuration.audit;
-        let logs = rules.logs(outcome) && self.flood.borrow_mut().admits(now);
+        let gate = match outcome.decision.reason() {
+            Some(_) => &self.denials,
+            None => &self.others,
+        };
+        let logs = rules.logs(outcome) && gate.borrow_mut().admits(now);
         if !logs && !rules.access_log {
             return;
         }
@@ -254,7 +284,11 @@ impl Plugin {
     }
 
     fn log_suppressed(&self) {
-        let count = self.flood.borrow_mut().take_suppressed();
+        let gates = [&self.denials, &self.others];
+        let count: u64 = gates
+            .map(|gate| gate.borrow_mut().take_suppressed())
+            .iter()
+            .sum();
         if count > 0 {
             let _ = hostcalls::log(LogLevel::Warn, &audit::suppressed(count));
         }
@@ -374,17 +408,5 @@ impl Refusal {
         // Nothing is left to do when Envoy cannot answer: the request stays held.
         let _ = hostcalls::send_http_response(status, headers, Some(body.as_bytes()));
         Action::Pause
-    }
-}
-
-impl From<Status> for Refusal {
-    fn from(status: Status) -> Self {
-        Self::of(status.into())
-    }
-}
-
-impl From<Reason> for Refusal {
-    fn from(reason: Reason) -> Self {
-        Self::of(reason)
     }
 }

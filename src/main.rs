@@ -1,5 +1,6 @@
 //! The native commands of mtls-identity: a second face of the core that runs in Envoy.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -40,7 +41,8 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(output) => {
-            print!("{output}");
+            // A reader that has seen enough closes the pipe.
+            let _ = std::io::stdout().write_all(output.as_bytes());
             ExitCode::SUCCESS
         }
         Err(message) => {

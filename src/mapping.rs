@@ -4,6 +4,7 @@ use std::fmt;
 
 use thiserror::Error;
 
+use crate::spiffe::{SpiffeId, SpiffeIdError};
 use crate::user::{Charset, User, UserError, is_uri};
 
 /// Why a rule of `identity.map` is none.
@@ -38,6 +39,12 @@ pub enum UnmappableError {
     /// A segment of a URI has upper case, which the mapped user would lose.
     #[error("a segment of the name has upper case, which the mapped user would lose")]
     Uppercase,
+    /// A segment makes a URI of a name, or the other way round.
+    #[error("a segment of the name makes a URI of what is none")]
+    Kind,
+    /// The mapped text begins as a SPIFFE ID and is none.
+    #[error("the mapped user: {0}")]
+    Spiffe(#[from] SpiffeIdError),
     /// The mapped text is nobody's name.
     #[error("the mapped user: {0}")]
     User(#[from] UserError),
@@ -114,6 +121,12 @@ impl Rule {
                 }
             };
             text.push_str(value);
+        }
+        if is_uri(&text) != self.to_uri {
+            return Err(UnmappableError::Kind);
+        }
+        if SpiffeId::is_claimed_by(&text) {
+            SpiffeId::parse(&text)?;
         }
         Ok(User::parse(&text, charset)?)
     }
@@ -349,6 +362,23 @@ mod tests {
         );
         let kept = map(from, "spiffe://b/{x}/{y}", "spiffe://a/Admin/d");
         assert_eq!(kept, Some(Ok("spiffe://b/Admin/d".to_owned())));
+    }
+
+    #[test]
+    fn a_segment_makes_no_uri_and_no_odd_spiffe_id() {
+        let kind = Some(Err(UnmappableError::Kind));
+        assert_eq!(map("{a}.{b}", "{a}:{b}", "urn.admin"), kind);
+        for (name, expected) in [
+            ("..@corp", SpiffeIdError::PathSegment),
+            ("x?y%2f@corp", SpiffeIdError::PathSegment),
+        ] {
+            let mapped = map("{u}@corp", "spiffe://td/{u}", name);
+            assert_eq!(
+                mapped,
+                Some(Err(UnmappableError::Spiffe(expected))),
+                "{name}"
+            );
+        }
     }
 
     #[test]

@@ -8,6 +8,10 @@ use crate::attribute_type::AttributeType;
 use crate::der::{DerError, Element, tag};
 use crate::rfc4514::{ComparableName, ComparableValue};
 
+/// The most attributes of a name: certificates are kept for their connections, and a name of thousands of
+/// empty attributes would be a hundred times its DER.
+const MAXIMUM_ATTRIBUTES: usize = 128;
+
 /// Why bytes are not a distinguished name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum NameError {
@@ -23,6 +27,9 @@ pub enum NameError {
     /// The bytes of a string are not what its ASN.1 type allows: UTF-8, UCS-2 or UCS-4.
     #[error("a string of ASN.1 type {0:#04x} whose bytes are not of that type")]
     MalformedString(u8),
+    /// More attributes than any name needs.
+    #[error("a name of {0} attributes, at most 128 are read")]
+    TooManyAttributes(usize),
     /// An attribute type whose bytes are no OBJECT IDENTIFIER.
     #[error("an attribute type that is no OBJECT IDENTIFIER")]
     MalformedType,
@@ -34,13 +41,21 @@ pub enum AttributeValue {
     /// A character string, decoded.
     Text(String),
     /// A string of one byte a character with bytes above 0x7f, decoded as Latin-1 by custom. By
-    /// definition it is T.61, or no string of its type at all, so it can be shown but names nobody.
+    /// definition it is T.61, or no string of its type at all, so it can be shown but names nobody. So can a time.
     Latin1(String),
     /// Anything else.
     Other,
 }
 
 impl AttributeValue {
+    /// Reads the DER of a value, all of it.
+    ///
+    /// # Errors
+    /// [`NameError`] when the bytes are not what their type allows.
+    pub fn from_der(der: &[u8]) -> Result<Self, NameError> {
+        Self::read(Element::only(der)?)
+    }
+
     fn read(value: Element<'_>) -> Result<Self, NameError> {
         let malformed = NameError::MalformedString(value.tag);
         let bytes = value.contents;
@@ -54,22 +69,23 @@ impl AttributeValue {
             | tag::PRINTABLE_STRING
             | tag::TELETEX_STRING
             | tag::IA5_STRING
-            | tag::VISIBLE_STRING
-            | tag::UTC_TIME
-            | tag::GENERALIZED_TIME => Ok(Self::of_single_bytes(bytes)),
+            | tag::VISIBLE_STRING => Ok(Self::of_single_bytes(bytes)),
+            tag::UTC_TIME | tag::GENERALIZED_TIME => Ok(Self::Latin1(latin_1(bytes))),
             _ => Ok(Self::Other),
         }
     }
 
     /// The string types of one byte a character: ISO 8859-1, as OpenSSL and BoringSSL read them.
     fn of_single_bytes(bytes: &[u8]) -> Self {
-        let text = bytes.iter().map(|&byte| char::from(byte)).collect();
-        if bytes.is_ascii() {
-            Self::Text(text)
-        } else {
-            Self::Latin1(text)
+        match bytes.is_ascii() {
+            true => Self::Text(latin_1(bytes)),
+            false => Self::Latin1(latin_1(bytes)),
         }
     }
+}
+
+fn latin_1(bytes: &[u8]) -> String {
+    bytes.iter().map(|&byte| char::from(byte)).collect()
 }
 
 fn decode_ucs(bytes: &[u8], width: usize) -> Option<String> {
@@ -143,8 +159,11 @@ impl DistinguishedName {
             .expect(tag::SEQUENCE)?
             .children()
             .map(|element| relative_distinguished_name(element?))
-            .collect::<Result<_, _>>()?;
-        Ok(Self { relative })
+            .collect::<Result<Vec<_>, _>>()?;
+        match relative.iter().map(Vec::len).sum() {
+            0..=MAXIMUM_ATTRIBUTES => Ok(Self { relative }),
+            more => Err(NameError::TooManyAttributes(more)),
+        }
     }
 
     /// Whether the name has no RelativeDistinguishedName at all, as in a workload certificate.

@@ -75,6 +75,11 @@ impl Pattern {
         }
     }
 
+    /// Whether the text is of this pattern when `*` may stand for nothing.
+    pub fn covers(&self, text: &[u8]) -> bool {
+        self.matches(text) || text == self.text().as_bytes()
+    }
+
     fn text(&self) -> &str {
         match self {
             Self::Anything => "",

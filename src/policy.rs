@@ -142,17 +142,24 @@ impl Policy {
         Ok(())
     }
 
-    /// A principal has no certificate that Envoy could report on: the mesh vouches for it.
-    fn check_validated(&self, direct: &DirectPeer) -> Result<(), Reason> {
+    /// Whether Envoy vouches for a peer's certificate as `certificate.validation` wants it. A principal has
+    /// none that Envoy could report on: the mesh vouches for it.
+    ///
+    /// # Errors
+    /// [`Reason::CertificateNotValidated`].
+    pub fn check_validated(&self, direct: &DirectPeer) -> Result<(), Reason> {
         match (self.validation, &direct.peer, direct.validation) {
             (ValidationSource::Required, Peer::Certificate(_), Validation::NotReported) => {
                 Err(Reason::CertificateNotValidated)
             }
-            _ => Ok(()),
+            (ValidationSource::Listener, _, _)
+            | (_, Peer::Principal(_), _)
+            | (_, _, Validation::Validated) => Ok(()),
         }
     }
 
-    fn speaks_for_others(&self, direct: &DirectPeer) -> bool {
+    /// Whether a direct peer is one of `certificate.forwarded_by`.
+    pub fn speaks_for_others(&self, direct: &DirectPeer) -> bool {
         let id = direct.peer.spiffe_id();
         id.is_some_and(|id| self.forwarded_by.contains(&id))
     }

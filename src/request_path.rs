@@ -1,5 +1,7 @@
 //! The path of a request as rules see it (RFC 3986 section 6).
 
+use percent_encoding::percent_decode;
+
 /// A path without its query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestPath<'a> {
@@ -21,7 +23,7 @@ impl<'a> RequestPath<'a> {
     }
 
     /// Whether every server reads this path in the same way: absolute, without empty and dot segments,
-    /// `;`, `\`, `#`, encoded separators or dots, encodings of what needs none, and bytes outside ASCII.
+    /// `;`, `\`, `#`, bytes outside ASCII, and encodings that have another spelling or are no UTF-8.
     pub fn is_normal(&self) -> bool {
         let Some(rest) = self.bytes.strip_prefix(b"/") else {
             return false;
@@ -36,7 +38,7 @@ impl<'a> RequestPath<'a> {
                 return false;
             }
         }
-        true
+        percent_decode(self.bytes).decode_utf8().is_ok()
     }
 }
 
@@ -59,14 +61,15 @@ fn is_normal_segment(segment: &[u8]) -> bool {
     true
 }
 
-/// Whether two hexadecimal digits encode what may be read in one way only, encoded.
+/// Whether two hexadecimal digits encode what can be written in no other way: in upper case (RFC 3986
+/// section 2.1), not what needs no encoding, no separator, and no `%` that somebody decodes again.
 fn is_normal_encoding(digits: &[u8]) -> bool {
-    let decoded = data_encoding::HEXLOWER_PERMISSIVE.decode(digits).ok();
+    let decoded = data_encoding::HEXUPPER.decode(digits).ok();
     let Some(&[byte]) = decoded.as_deref() else {
         return false;
     };
-    let is_unreserved = byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    !is_unreserved && !byte.is_ascii_control() && !matches!(byte, b'/' | b'\\' | b';')
+    let is_pchar = byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@".contains(&byte);
+    !is_pchar && !byte.is_ascii_control() && !matches!(byte, b'/' | b'\\' | b'%')
 }
 
 #[cfg(test)]
@@ -113,6 +116,11 @@ mod tests {
             ("/a%", false),
             ("/a%2", false),
             ("/a%zz", false),
+            ("/a%C3%A9", true),
+            ("/a%c3%a9", false),
+            ("/a%C0%AF", false),
+            ("/a%40b", false),
+            ("/a%252e%252e/b", false),
             ("/a%00", false),
             ("/a%0d", false),
             ("/a b", false),

@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use crate::attribute_type::AttributeType;
+use crate::name::AttributeValue;
 
 /// Why text is no distinguished name.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -13,6 +14,9 @@ pub enum NameTextError {
     /// A type that has no such short name and is no OBJECT IDENTIFIER.
     #[error("{0:?} is no attribute type; expected the text that `mtls-identity inspect` prints")]
     Type(String),
+    /// Text for a type that has no short name.
+    #[error("a text for {0}; expected '#' and hexadecimal, as `mtls-identity inspect` prints it")]
+    Dotted(String),
     /// A backslash that escapes nothing.
     #[error("a '\\' that escapes nothing")]
     Escape,
@@ -74,11 +78,30 @@ fn take_attribute(text: &[u8]) -> Result<Attribute<'_>, NameTextError> {
     let kind = String::from_utf8_lossy(kind.trim_ascii()).into_owned();
     let kind = AttributeType::comparable_name(&kind).ok_or(NameTextError::Type(kind))?;
     let value = value.get(1..).unwrap_or_default().trim_ascii_start();
-    let (value, separator, behind) = match value.strip_prefix(b"#") {
-        Some(digits) => take_hexadecimal(digits)?,
-        None => take_text(value)?,
+    let (value, separator, behind) = match value.split_first() {
+        Some((b'#', digits)) => take_hexadecimal(digits)?,
+        Some((b'"', quoted)) => take_quoted(quoted)?,
+        _ => take_text(value)?,
     };
+    let value = comparable(&kind, value)?;
     Ok(((kind, value), separator, behind))
+}
+
+/// A type without a short name has its value in hexadecimal (RFC 4514 section 2.4); a text of any other is
+/// the same in either form.
+fn comparable(kind: &str, value: ComparableValue) -> Result<ComparableValue, NameTextError> {
+    let is_dotted = kind.starts_with(|first: char| first.is_ascii_digit());
+    match value {
+        ComparableValue::Text(_) if is_dotted => Err(NameTextError::Dotted(kind.to_owned())),
+        ComparableValue::Text(text) => Ok(ComparableValue::Text(text)),
+        ComparableValue::Der(der) if is_dotted => Ok(ComparableValue::Der(der)),
+        ComparableValue::Der(der) => Ok(match AttributeValue::from_der(&der) {
+            Ok(AttributeValue::Text(text) | AttributeValue::Latin1(text)) => {
+                ComparableValue::Text(text.into_bytes().to_ascii_lowercase())
+            }
+            Ok(AttributeValue::Other) | Err(_) => ComparableValue::Der(der),
+        }),
+    }
 }
 
 type Value<'a> = (ComparableValue, Option<u8>, &'a [u8]);
@@ -95,6 +118,29 @@ fn take_hexadecimal(text: &[u8]) -> Result<Value<'_>, NameTextError> {
         .ok_or(NameTextError::Hexadecimal)?;
     let (separator, behind) = split_separator(behind);
     Ok((ComparableValue::Der(der), separator, behind))
+}
+
+/// The quotes that OpenSSL puts around a value (RFC 2253 section 4).
+fn take_quoted(text: &[u8]) -> Result<Value<'_>, NameTextError> {
+    let mut value = Vec::new();
+    let mut rest = text;
+    while let Some((&byte, behind)) = rest.split_first() {
+        rest = match byte {
+            b'"' => {
+                let (separator, behind) = split_separator(behind.trim_ascii_start());
+                if !matches!(separator, None | Some(b',' | b'+')) {
+                    return Err(NameTextError::Unescaped('"'));
+                }
+                return Ok((ComparableValue::Text(value), separator, behind));
+            }
+            b'\\' => unescape(behind, &mut value)?,
+            _ => {
+                value.push(byte.to_ascii_lowercase());
+                behind
+            }
+        };
+    }
+    Err(NameTextError::Unescaped('"'))
 }
 
 fn take_text(text: &[u8]) -> Result<Value<'_>, NameTextError> {
@@ -184,6 +230,9 @@ mod tests {
             (r"CN=\#a", "#a"),
             ("CN=a=b", "a=b"),
             ("1.2.3=#0C0178", "[12, 1, 120]"),
+            ("CN=#0C0158", "x"),
+            (r#"CN = "a, b\"c" "#, "a, b\"c"),
+            (r#"CN="""#, ""),
         ] {
             assert_eq!(value(text), expected, "{text}");
         }
@@ -196,7 +245,10 @@ mod tests {
             ("CN", NameTextError::NotTypeAndValue),
             ("CN=a,", NameTextError::NotTypeAndValue),
             ("CN=a;O=b", NameTextError::Unescaped(';')),
-            ("CN=\"a\"", NameTextError::Unescaped('"')),
+            ("CN=\"a", NameTextError::Unescaped('"')),
+            ("CN=\"a\"b", NameTextError::Unescaped('"')),
+            ("CN=a\"b", NameTextError::Unescaped('"')),
+            ("2.5.4.97=a", NameTextError::Dotted("2.5.4.97".to_owned())),
             ("E=a", NameTextError::Type("E".to_owned())),
             ("=a", NameTextError::Type(String::new())),
             ("/C=DE/CN=a", NameTextError::Type("/C".to_owned())),

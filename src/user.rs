@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::Deserialize;
 use thiserror::Error;
-use unicode_normalization::is_nfc;
+use unicode_normalization::is_nfkc;
 
 /// The longest canonical user, in bytes.
 pub const MAXIMUM_USER: usize = 254;
@@ -45,8 +45,8 @@ pub enum UserError {
     /// A character outside ASCII that another program's lower-casing would turn into another.
     #[error("a character U+{0:04X} in a user, expected its lower case")]
     NotLowercase(u32),
-    /// Text that Unicode writes in another way as well, and this is not its normal form NFC.
-    #[error("a user that is not in Unicode normal form NFC")]
+    /// Text that Unicode writes in another way as well, and this is not its normal form NFKC.
+    #[error("a user that is not in Unicode normal form NFKC")]
     NotNormal,
     /// A URI whose scheme or authority is not in lower case (RFC 3986 section 6.2.2.1).
     #[error("a URI whose scheme or authority is not in lower case")]
@@ -79,7 +79,7 @@ impl User {
             true => return Err(UserError::UriNotNormal),
             false => text.to_ascii_lowercase(),
         };
-        if !is_nfc(&text) {
+        if !is_nfkc(&text) {
             return Err(UserError::NotNormal);
         }
         Ok(Self { text })
@@ -142,13 +142,17 @@ fn has_other_lowercase(character: char) -> bool {
     !character.is_ascii() && character.to_lowercase().ne([character])
 }
 
-/// Format characters (Unicode category Cf and the separators of lines): they make two users look like one.
+/// Format characters (category Cf), characters that are shown as nothing (Default_Ignorable_Code_Point) and
+/// the separators of lines: they make two users look like one.
 fn is_invisible(character: char) -> bool {
     matches!(
         character,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}'
+        '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}'
+            | '\u{890}'..='\u{891}' | '\u{8e2}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}'
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
     )
 }
 

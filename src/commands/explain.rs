@@ -1,7 +1,7 @@
 //! `mtls-identity explain`.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use mtls_identity::config::Configuration;
@@ -44,10 +44,9 @@ impl Explain {
     pub(crate) fn run(&self) -> Result<String, String> {
         let configuration = Configuration::parse(&input::read(&self.config)?);
         let configuration = configuration.map_err(|error| error.to_string())?;
-        let certificate = self.cert.as_deref().map(input::certificate).transpose()?;
-        let certificate = certificate.map(|certificate| pem::encode(certificate.der()));
+        let certificate = self.cert.as_deref().map(pem).transpose()?;
         let attributes = ConnectionAttributes {
-            peer_certificate: certificate.as_deref().map(str::as_bytes),
+            peer_certificate: certificate.as_deref(),
             peer_certificate_valid: Some(certificate.is_some()),
             ..ConnectionAttributes::default()
         };
@@ -68,6 +67,15 @@ impl Explain {
         let pseudo = [(":method", &self.method), (":path", &self.path)];
         let pseudo = pseudo.map(|(name, value)| (name.to_owned(), value.clone().into_bytes()));
         pseudo.into_iter().chain(self.header.clone()).collect()
+    }
+}
+
+/// What Envoy would hand over, readable or not.
+fn pem(path: &Path) -> Result<Vec<u8>, String> {
+    let bytes = input::read(path)?;
+    match bytes.first() {
+        Some(0x30) => Ok(pem::encode(&bytes).into_bytes()),
+        _ => Ok(bytes),
     }
 }
 

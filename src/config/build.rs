@@ -146,10 +146,14 @@ fn add_revocation(to: &mut Revocations, section: &RevokedSection, path: &str) ->
                 let message = format!("found {issuer:?}: {error}");
                 ConfigurationError::at(format!("{path}.issuer"), message)
             })?;
-            to.serials.insert((name, serial_number(serial, path)?));
+            let serial = serial_number(serial, path)?;
+            // OpenSSL prints a name from its other end. Both are meant: what is revoked must be.
+            let reversed = name.iter().rev().cloned().collect();
+            to.serials.insert((reversed, serial.clone()));
+            to.serials.insert((name, serial));
         }
         _ => {
-            let message = "expected either \"sha256\", or \"issuer\" and \"serial\"";
+            let message = "found another set of keys, expected either \"sha256\", or \"issuer\" and \"serial\"";
             return Err(ConfigurationError::at(path, message));
         }
     }
@@ -220,7 +224,7 @@ fn into_rule(section: RuleSection) -> Rule {
     let headers = headers.map(|headers| headers.0.0).unwrap_or_default();
     let condition =
         |(name, NonEmpty(values)): (crate::header_name::HeaderName, _)| HeaderCondition {
-            name: name.to_string(),
+            name: name.folded(),
             values,
         };
     Rule {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
+use crate::authorization::comparable;
 use crate::header_name::HeaderName;
 use crate::identity::Source;
 use crate::pattern::Pattern;
@@ -172,7 +173,7 @@ impl TryFrom<String> for Organization {
     fn try_from(text: String) -> Result<Self, Self::Error> {
         match text.is_empty() {
             true => Err("found \"\", expected an organization"),
-            false => Ok(Self(text.to_ascii_lowercase())),
+            false => Ok(Self(comparable(&text))),
         }
     }
 }

@@ -289,6 +289,16 @@ fn the_charset_utf8_admits_text_but_no_second_spelling_of_it() {
         ("a\u{2028}b", INVALID),
         ("a\u{85}b", INVALID),
         ("\u{3000}a", INVALID),
+        ("\u{ff41}dmin@example.com", INVALID),
+        ("admin\u{ff20}example.com", INVALID),
+        ("admin@example\u{3002}com", "admin@example\u{3002}com"),
+        ("admin@example\u{ff0e}com", INVALID),
+        ("\u{1d5ba}dmin@example.com", INVALID),
+        ("admin\u{fe0f}", INVALID),
+        ("admin\u{e0100}", INVALID),
+        ("admin\u{34f}", INVALID),
+        ("admin\u{3164}", INVALID),
+        ("admin\u{600}", INVALID),
         ("a\r\nb", INVALID),
     ];
     let rows = rows.map(|(name, expected)| (Leaf::of([cn(name)]), expected.to_owned()));

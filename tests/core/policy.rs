@@ -8,8 +8,8 @@ use rcgen::KeyPair;
 use serde_json::{Value, json};
 
 use crate::certs::{Authority, Credentials};
-use crate::decision::{configuration, issue, now, outcome, serve, serve_head, validated};
-use crate::leaf::{Leaf, common_name as cn, organization as o, san_uri};
+use crate::decision::{configuration, issue, now, outcome, serve, serve_at, serve_head, validated};
+use crate::leaf::{Attribute, Leaf, common_name as cn, organization as o, san_uri};
 
 fn sha256_pin(der: &[u8]) -> String {
     let certificate = PeerCertificate::from_der(der.to_vec()).unwrap();
@@ -152,6 +152,88 @@ fn what_is_revoked_is_refused_however_it_is_written() {
         let value = json!({"revoked": [revoked]});
         assert_eq!(outcome_with(&value, &certificate), expected, "{revoked}");
     }
+}
+
+/// RFC 4514 writes a name from its end, OpenSSL from its beginning: at 3 a.m. either must do.
+#[test]
+fn an_issuer_may_be_written_from_either_end() {
+    let certificate = std::fs::read("tests/fixtures/long-issuer.der").unwrap();
+    let parsed = PeerCertificate::from_der(certificate.clone()).unwrap();
+    let serial = HEXLOWER.encode(parsed.serial());
+    let printed = crate::openssl::ask(&["x509", "-noout", "-issuer"], &certificate);
+    let by_openssl = printed.strip_prefix("issuer=").unwrap().to_owned();
+    for issuer in [parsed.issuer().to_string(), by_openssl] {
+        let value = json!({"revoked": [{"issuer": issuer, "serial": serial}]});
+        let at = parsed.not_before();
+        let served = serve_at(&configuration(&value), &certificate, at)
+            .decision
+            .reason();
+        assert_eq!(
+            served,
+            Some(mtls_identity::denial::Reason::Revoked),
+            "{issuer}"
+        );
+    }
+}
+
+#[test]
+fn a_rule_that_denies_is_not_escaped_by_another_spelling() {
+    let user = issue(&Leaf::of([cn("u"), o("M\u{fc}ller")]));
+    let latin = Attribute::new("2.5.4.10", crate::der::TELETEX_STRING, b"M\xfcller");
+    let unreadable = issue(&Leaf::of([cn("u"), latin]));
+    let deny = |condition: Value| {
+        let mut rule = json!({"name": "no", "action": "deny"});
+        rule.as_object_mut()
+            .unwrap()
+            .extend(condition.as_object().unwrap().clone());
+        json!({"default": "allow", "rules": [rule]})
+    };
+    let no_delete = deny(json!({"methods": ["DELETE"]}));
+    let no_mueller = deny(json!({"organizations": ["M\u{dc}LLER"]}));
+    let no_call = deny(json!({"headers": {"mcp-method": ["tools/call"]}}));
+    let no_admin = deny(json!({"paths": ["/admin/*"]}));
+    let no_two_words = deny(json!({"organizations": ["Evil Corp"]}));
+    let two_words = issue(&Leaf::of([cn("u"), o("evil  CORP ")]));
+    let no_at = deny(json!({"paths": ["/a@b"]}));
+    for (rules, certificate, head) in [
+        (&no_delete, &user, (":method", "delete")),
+        (&no_delete, &user, (":method", "DELETE")),
+        (&no_mueller, &user, (":path", "/")),
+        (&no_mueller, &unreadable, (":path", "/")),
+        (&no_call, &user, ("mcp_method", "tools/call")),
+        (&no_call, &user, ("mcp-method", "tools/call")),
+        (&no_call, &user, ("mcp-method", " tools/call\t")),
+        (&no_call, &user, ("mcp-method", "ping, tools/call")),
+        (&no_call, &user, ("mcp-method", "tools/call,")),
+        (&no_admin, &user, (":path", "/admin/")),
+        (&no_admin, &user, (":path", "/admin/?x")),
+        (&no_admin, &user, (":path", "/admin/users")),
+        (&no_two_words, &two_words, (":path", "/")),
+        (&no_at, &user, (":path", "/a%40b")),
+        (&no_at, &user, (":path", "/a%2540b")),
+    ] {
+        assert_eq!(
+            authorize(rules, certificate, &[head]),
+            "not_authorized no",
+            "{head:?}"
+        );
+    }
+    let allow = json!({"rules": [{"name": "s", "action": "allow", "paths": ["/servers/*"]}]});
+    for path in [
+        "/servers/%252e%252e/admin",
+        "/servers/%c3%a9",
+        "/servers/%C0%AF",
+    ] {
+        assert_eq!(
+            authorize(&allow, &user, &[(":path", path)]),
+            "not_authorized default",
+            "{path}"
+        );
+    }
+    assert_eq!(
+        authorize(&allow, &user, &[(":path", "/servers/%C3%A9")]),
+        "u s"
+    );
 }
 
 /// Who asks for what, and by which rule it is decided.

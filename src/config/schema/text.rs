@@ -103,7 +103,7 @@ const PATH: &str = r#"[!"$-)+->@-~]"#;
 const SPIFFE_SEGMENT: &str = r"(?:[0-9A-Za-z_-]|\.[0-9A-Za-z_-]|\.\.[0-9A-Za-z._-])[0-9A-Za-z._-]*";
 
 /// Control and format characters, inside brackets.
-const CONTROL: &str = r"\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb";
+const CONTROL: &str = r"\u0000-\u001f\u007f-\u009f\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb";
 
 /// White space that is no control character, inside brackets.
 const SPACE: &str = r" \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000";
@@ -192,6 +192,7 @@ fn issuer() -> String {
     let escape = r#"\\(?:["+,;<>\\ #=]|[0-9A-Fa-f]{2})"#;
     let hexadecimal = format!("#(?:[0-9A-Fa-f]{{2}})+{space}");
     let text = format!(r#"(?:(?:[^\\",+;<># \t\n\f\r]|{escape})(?:[^\\",+;<>]|{escape})*)?"#);
-    let attribute = format!("{space}{kind}{space}={space}(?:{hexadecimal}|{text})");
+    let quoted = format!(r#""(?:[^"\\]|{escape})*"{space}"#);
+    let attribute = format!("{space}{kind}{space}={space}(?:{hexadecimal}|{quoted}|{text})");
     format!("^{attribute}(?:[,+]{attribute})*$")
 }

@@ -64,7 +64,7 @@ pub(super) const LOADER_ALONE: &[(&str, &str)] = &[
     ),
     // Unicode: the tables of upper case and of NFC, bytes instead of characters, what is beyond U+FFFF.
     (r#"{"pin_required": ["\u00c9"]}"#, "expected its lower case"),
-    (r#"{"pin_required": ["e\u0301"]}"#, "normal form NFC"),
+    (r#"{"pin_required": ["e\u0301"]}"#, "normal form NFKC"),
     (
         r#"{"pin_required": ["éééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééé"]}"#,
         "bytes, at most 254",
@@ -72,6 +72,11 @@ pub(super) const LOADER_ALONE: &[(&str, &str)] = &[
     (
         r#"{"pin_required": ["a\udb40\udc01b"]}"#,
         "a control character U+E0001",
+    ),
+    // The value of a type that has no short name is in hexadecimal.
+    (
+        r#"{"revoked": [{"issuer": "2.5.4.97=a", "serial": "01"}]}"#,
+        "a text for",
     ),
     // The names of attribute types are a table, too, of a hundred.
     (
