@@ -1,0 +1,239 @@
+//! What a client says of itself in a header is never heard.
+//!
+//! The listener's own defences in front of the filter are taken out here: the filter is on trial.
+
+use hyper::Request;
+use serde_json::json;
+
+use crate::harness::bootstrap::Bootstrap;
+use crate::harness::client::{Client, empty};
+use crate::harness::forged::{
+    assert_nobody, assert_only_user, filter_alone, http2_fields, lines, owning,
+};
+use crate::harness::gateway::Received;
+use crate::harness::leaf::{Leaf, organizational_unit};
+use crate::harness::raw::{get_bytes, upgrade_bytes};
+use crate::harness::{Fixture, Site};
+
+const ALICE: &str = "alice@example.com";
+
+/// Fewer than the 100 headers that the listener admits, with room for what a request has anyway.
+const TOGETHER: usize = 90;
+
+const PATHS: [&str; 8] = [
+    "/",
+    "/health",
+    "/mcp",
+    "/servers/1/sse?events=1",
+    "/ws",
+    "/?user=admin",
+    "/a/%2e%2e/b",
+    "/admin;x=y",
+];
+
+fn guarded() -> Fixture {
+    Fixture::new().plugin(owning()).edit(filter_alone)
+}
+
+fn identity_optional(envoy: &mut Bootstrap) {
+    envoy.certificate_optional();
+    envoy.overlay_plugin(&json!({"identity": {"missing": "strip"}}));
+}
+
+#[track_caller]
+fn assert_alice(received: &Received) {
+    assert_only_user(received, ALICE);
+}
+
+/// What all these requests came to at the gateway; none was lost on the way.
+#[track_caller]
+fn assert_all(site: &Site, requests: usize, check: fn(&Received)) {
+    let received = site.gateway.received();
+    assert_eq!(received.len(), requests);
+    received.iter().for_each(check);
+}
+
+/// A request for each spelling of each name, once by itself and once repeated. Returns how many.
+async fn forge_one_by_one(client: &Client) -> usize {
+    let mut connection = client.connect_raw().await.unwrap();
+    for line in lines() {
+        for request in [get_bytes("/", [&line]), get_bytes("/", [&line, &line])] {
+            assert_eq!(connection.exchange(&request).await.unwrap().status, 200);
+        }
+    }
+    2 * lines().len()
+}
+
+/// All of them at once, on every path. Returns how many requests that took.
+async fn forge_together(client: &Client) -> usize {
+    let mut connection = client.connect_raw().await.unwrap();
+    for path in PATHS {
+        for lines in lines().chunks(TOGETHER) {
+            let answer = connection.exchange(&get_bytes(path, lines)).await.unwrap();
+            assert_eq!(answer.status, 200);
+        }
+    }
+    PATHS.len() * lines().chunks(TOGETHER).len()
+}
+
+/// In WebSocket upgrades, on every path.
+async fn forge_in_upgrades(client: &Client) -> usize {
+    for path in PATHS {
+        for lines in lines().chunks(TOGETHER) {
+            let lines = lines.iter().map(String::as_str);
+            let request = upgrade_bytes(path, ["Connection: upgrade"].into_iter().chain(lines));
+            assert_eq!(client.raw(&request).await.unwrap().status, 101);
+        }
+    }
+    PATHS.len() * lines().chunks(TOGETHER).len()
+}
+
+/// Each spelling that HTTP/2 has, once by itself and once repeated, then all of them at once.
+async fn forge_over_http2(client: &Client) -> usize {
+    let mut connection = client.clone().http2().connect().await.unwrap();
+    let fields = http2_fields();
+    let alone = fields.iter().map(|field| vec![field]);
+    let repeated = fields.iter().map(|field| vec![field, field]);
+    let requests: Vec<_> = alone
+        .chain(repeated)
+        .chain([fields.iter().collect()])
+        .collect();
+    for fields in &requests {
+        let mut request = Request::get("/");
+        for (name, value) in fields {
+            request = request.header(name, *value);
+        }
+        let answer = connection
+            .send(request.body(empty()).unwrap())
+            .await
+            .unwrap();
+        assert_eq!(answer.status, 200);
+    }
+    requests.len()
+}
+
+#[tokio::test]
+async fn a_forged_header_never_reaches_the_gateway_in_any_spelling() {
+    let site = guarded().start().await;
+    let requests = forge_one_by_one(&site.client(ALICE)).await;
+    assert_all(&site, requests, assert_alice);
+}
+
+#[tokio::test]
+async fn many_forged_headers_at_once_reach_the_gateway_on_no_path() {
+    let site = guarded().start().await;
+    let requests = forge_together(&site.client(ALICE)).await;
+    assert_all(&site, requests, assert_alice);
+}
+
+#[tokio::test]
+async fn an_upgrade_carries_no_forged_header() {
+    let site = guarded().start().await;
+    let requests = forge_in_upgrades(&site.client(ALICE)).await;
+    assert_all(&site, requests, assert_alice);
+}
+
+#[tokio::test]
+async fn http2_carries_no_forged_header() {
+    let site = guarded().start().await;
+    let requests = forge_over_http2(&site.client(ALICE)).await;
+    assert_all(&site, requests, assert_alice);
+}
+
+#[tokio::test]
+async fn a_websocket_over_http2_carries_no_forged_header() {
+    let site = guarded().start().await;
+    let fields = http2_fields();
+    let fields: Vec<_> = fields
+        .iter()
+        .map(|(name, value)| (name.as_str(), *value))
+        .collect();
+    let client = site.client(ALICE).http2();
+    let mut socket = client.websocket("/ws", &fields).await.unwrap();
+    assert_alice(&socket.opening().await);
+}
+
+#[tokio::test]
+async fn without_a_certificate_forged_headers_make_nobody_anybody() {
+    let site = guarded().edit(identity_optional).start().await;
+    let client = site.client_without_certificate();
+    let requests = forge_one_by_one(&client).await
+        + forge_together(&client).await
+        + forge_in_upgrades(&client).await
+        + forge_over_http2(&client).await;
+    assert_all(&site, requests, assert_nobody);
+}
+
+#[tokio::test]
+async fn a_certificate_without_a_name_and_forged_headers_make_nobody_anybody() {
+    let site = guarded().edit(identity_optional).start().await;
+    let nameless = Leaf::of([organizational_unit("CN=admin@example.com")]);
+    let client = site.client_with(&site.authority.issue(&nameless));
+    let requests = forge_together(&client).await;
+    assert_all(&site, requests, assert_nobody);
+}
+
+#[tokio::test]
+async fn a_denied_request_reaches_the_gateway_with_no_header_at_all() {
+    let site = guarded()
+        .edit(Bootstrap::certificate_optional)
+        .start()
+        .await;
+    let client = site.client_without_certificate();
+    for path in PATHS {
+        for lines in lines().chunks(TOGETHER) {
+            let answer = client.raw(&get_bytes(path, lines)).await.unwrap();
+            answer.assert_denied(403, "no_certificate");
+        }
+    }
+    assert_eq!(site.gateway.received(), []);
+}
+
+#[tokio::test]
+async fn on_an_anonymous_path_a_forged_header_makes_nobody_anybody() {
+    let site = guarded()
+        .edit(Bootstrap::certificate_optional)
+        .plugin(json!({"identity": {"anonymous_paths": ["/health"]}}))
+        .start()
+        .await;
+    let client = site.client_without_certificate();
+    for lines in lines().chunks(TOGETHER) {
+        let healthy = client.raw(&get_bytes("/health?x=y", lines)).await.unwrap();
+        assert_nobody(&healthy.gateway());
+        let other = client.raw(&get_bytes("/health/x", lines)).await.unwrap();
+        other.assert_denied(403, "no_certificate");
+    }
+}
+
+#[tokio::test]
+async fn the_configured_user_header_is_the_one_that_is_guarded() {
+    let site = guarded()
+        .plugin(json!({"headers": {"user": "X-Proxy_User"}}))
+        .start()
+        .await;
+    let lines = [
+        "x-proxy-user: root",
+        "X-Proxy_User: root",
+        "X_PROXY_USER: root",
+    ];
+    let answer = site
+        .client(ALICE)
+        .raw(&get_bytes("/", lines))
+        .await
+        .unwrap();
+    let received = answer.gateway();
+    assert_eq!(received.values("x-proxy_user"), [ALICE]);
+    assert!(received.headers.iter().all(|(_, value)| value != "root"));
+}
+
+#[tokio::test]
+async fn the_shipped_listener_refuses_names_with_underscores_and_strips_the_rest() {
+    let site = Fixture::new().plugin(owning()).start().await;
+    let client = site.client(ALICE);
+    for line in lines() {
+        let answer = client.raw(&get_bytes("/", [&line])).await.unwrap();
+        let expected = if line.contains('_') { 400 } else { 200 };
+        assert_eq!(answer.status, expected, "{line}");
+    }
+    site.gateway.received().iter().for_each(assert_alice);
+}

@@ -1,0 +1,47 @@
+//! What a test needs besides itself: an Envoy and the filter. Both are made ready once per test process.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, OnceLock};
+
+/// The root of the repository.
+pub(crate) fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The Envoy of this version, or of the one that `envoy/fetch.sh` takes by itself; fetched if need be.
+pub(crate) fn envoy(version: Option<&'static str>) -> PathBuf {
+    static FETCHED: Mutex<Option<HashMap<Option<&str>, PathBuf>>> = Mutex::new(None);
+    // Held while fetching, so that one test fetches and the others wait. A failure in one is none in another.
+    let mut fetched = FETCHED.lock().unwrap_or_else(|poison| poison.into_inner());
+    let fetched = fetched.get_or_insert_default();
+    let path = fetched.entry(version).or_insert_with(|| {
+        let mut fetch = Command::new(repository().join("envoy/fetch.sh"));
+        PathBuf::from(output(fetch.args(version)).trim())
+    });
+    path.clone()
+}
+
+/// The filter, built from the sources as they are now.
+pub(crate) fn wasm() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let mut build = Command::new(repository().join("wasm-build.sh"));
+        let printed = output(&mut build);
+        // It also prints size and SHA-256.
+        repository().join(printed.lines().next().unwrap())
+    })
+}
+
+/// What a script of the repository prints; it must succeed.
+fn output(command: &mut Command) -> String {
+    let output = command
+        .current_dir(repository())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?} failed:\n{errors}");
+    String::from_utf8(output.stdout).unwrap()
+}

@@ -1,0 +1,184 @@
+//! Envoy's configuration: the shipped `envoy/envoy.yaml`, changed only where a test needs it.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::artifacts::repository;
+use super::certs::Authority;
+
+const STRING_VALUE: &str = "type.googleapis.com/google.protobuf.StringValue";
+const LISTENER: &str = "type.googleapis.com/envoy.config.listener.v3.Listener";
+
+/// A configuration and the folder in which Envoy will find it.
+#[derive(Clone, Debug)]
+pub(crate) struct Bootstrap {
+    value: Value,
+    directory: PathBuf,
+}
+
+impl Bootstrap {
+    /// As shipped.
+    pub(crate) fn shipped(directory: &Path) -> Self {
+        let text = fs::read_to_string(repository().join("envoy/envoy.yaml")).unwrap();
+        Self {
+            value: serde_yaml_ng::from_str(&text).unwrap(),
+            directory: directory.to_owned(),
+        }
+    }
+
+    /// On free ports, in front of this gateway, with the certificates of this authority.
+    pub(crate) fn settle(&mut self, gateway: SocketAddr, authority: &Authority) {
+        let any_port = json!({"socket_address": {"address": "127.0.0.1", "port_value": 0}});
+        self.value["admin"]["address"] = any_port.clone();
+        self.listener()["address"] = any_port;
+        let endpoint = &mut self.cluster()["load_assignment"]["endpoints"][0]["lb_endpoints"][0];
+        endpoint["endpoint"]["address"]["socket_address"] =
+            json!({"address": "127.0.0.1", "port_value": gateway.port()});
+        let server = authority.server();
+        let chain = self.file("server.crt", &server.pem());
+        let key = self.file("server.key", &server.key_pem());
+        let trusted = self.file("ca.crt", &authority.pem());
+        let tls = &mut self.downstream_tls()["common_tls_context"];
+        tls["tls_certificates"][0]["certificate_chain"] = json!({"filename": chain});
+        tls["tls_certificates"][0]["private_key"] = json!({"filename": key});
+        tls["validation_context"]["trusted_ca"] = json!({"filename": trusted});
+    }
+
+    /// A file in Envoy's folder; returns its path.
+    pub(crate) fn file(&self, name: &str, content: &str) -> String {
+        let path = self.directory.join(name);
+        fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    /// Everything: for what has no name here.
+    pub(crate) fn value(&mut self) -> &mut Value {
+        &mut self.value
+    }
+
+    pub(crate) fn listener(&mut self) -> &mut Value {
+        &mut self.value["static_resources"]["listeners"][0]
+    }
+
+    /// The cluster of the gateway.
+    pub(crate) fn cluster(&mut self) -> &mut Value {
+        &mut self.value["static_resources"]["clusters"][0]
+    }
+
+    /// The DownstreamTlsContext.
+    pub(crate) fn downstream_tls(&mut self) -> &mut Value {
+        &mut self.listener()["filter_chains"][0]["transport_socket"]["typed_config"]
+    }
+
+    /// Its CertificateValidationContext.
+    pub(crate) fn validation(&mut self) -> &mut Value {
+        &mut self.downstream_tls()["common_tls_context"]["validation_context"]
+    }
+
+    /// The HttpConnectionManager.
+    pub(crate) fn hcm(&mut self) -> &mut Value {
+        &mut self.listener()["filter_chains"][0]["filters"][0]["typed_config"]
+    }
+
+    pub(crate) fn http_filters(&mut self) -> &mut Vec<Value> {
+        self.hcm()["http_filters"].as_array_mut().unwrap()
+    }
+
+    /// The PluginConfig of the filter.
+    pub(crate) fn plugin(&mut self) -> &mut Value {
+        let mut filters = self.http_filters().iter_mut();
+        let filter = filters.find(|filter| has_type(filter, ".Wasm")).unwrap();
+        &mut filter["typed_config"]["config"]
+    }
+
+    pub(crate) fn use_wasm(&mut self, path: &Path) {
+        self.plugin()["vm_config"]["code"] = json!({"local": {"filename": path}});
+    }
+
+    /// The shipped configuration of the filter with this laid over it, object by object.
+    pub(crate) fn overlay_plugin(&mut self, wanted: &Value) {
+        let shipped = self.plugin()["configuration"]["value"].as_str().unwrap();
+        let mut configuration = serde_json::from_str(shipped).unwrap();
+        overlay(&mut configuration, wanted);
+        self.configure_plugin(&configuration.to_string());
+    }
+
+    /// This text as the whole configuration of the filter.
+    pub(crate) fn configure_plugin(&mut self, text: &str) {
+        self.plugin()["configuration"] = json!({"@type": STRING_VALUE, "value": text});
+    }
+
+    pub(crate) fn remove_filter(&mut self) {
+        self.http_filters()
+            .retain(|filter| !has_type(filter, ".Wasm"));
+    }
+
+    /// The RBAC filter behind the filter, part of the second line.
+    pub(crate) fn remove_guard(&mut self) {
+        self.http_filters()
+            .retain(|filter| !has_type(filter, ".RBAC"));
+    }
+
+    /// No certificate is no reason to refuse the connection.
+    pub(crate) fn certificate_optional(&mut self) {
+        self.downstream_tls()["require_client_certificate"] = json!(false);
+    }
+
+    /// A certificate that Envoy does not believe is no reason either.
+    pub(crate) fn accept_untrusted(&mut self) {
+        self.validation()["trust_chain_verification"] = json!("ACCEPT_UNTRUSTED");
+    }
+
+    /// HTTP/2 without TLS to the gateway, trailers included.
+    pub(crate) fn http2_to_gateway(&mut self) {
+        let options = &mut self.cluster()["typed_extension_protocol_options"];
+        options["envoy.extensions.upstreams.http.v3.HttpProtocolOptions"]["explicit_http_config"] =
+            json!({"http2_protocol_options": {"allow_connect": true}});
+    }
+
+    /// Writes it where Envoy is told to look; returns that path.
+    pub(crate) fn write(&self) -> PathBuf {
+        self.file("envoy.json", &self.value.to_string()).into()
+    }
+
+    /// Like [`Self::write`], with the listeners in a file of their own that Envoy watches.
+    pub(crate) fn write_watched(&self) -> PathBuf {
+        let mut value = self.value.clone();
+        value["static_resources"]["listeners"].take();
+        value["node"] = json!({"id": "e2e", "cluster": "e2e"});
+        value["dynamic_resources"]["lds_config"] =
+            json!({"path_config_source": {"path": self.directory.join("listeners.json")}});
+        self.write_listeners();
+        self.file("envoy.json", &value.to_string()).into()
+    }
+
+    /// Puts the listeners into place in one move: Envoy sees the old ones or the new ones.
+    pub(crate) fn write_listeners(&self) {
+        let mut listener = self.value["static_resources"]["listeners"][0].clone();
+        listener["@type"] = json!(LISTENER);
+        let new = self.file(
+            "listeners.new",
+            &json!({"resources": [listener]}).to_string(),
+        );
+        fs::rename(new, self.directory.join("listeners.json")).unwrap();
+    }
+}
+
+fn has_type(filter: &Value, suffix: &str) -> bool {
+    let of_type = filter["typed_config"]["@type"].as_str();
+    of_type.is_some_and(|name| name.ends_with(suffix))
+}
+
+fn overlay(base: &mut Value, wanted: &Value) {
+    match (base, wanted) {
+        (Value::Object(base), Value::Object(wanted)) => {
+            for (key, value) in wanted {
+                overlay(base.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (base, wanted) => *base = wanted.clone(),
+    }
+}

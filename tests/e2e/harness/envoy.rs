@@ -1,0 +1,236 @@
+//! One Envoy process: started for a test, ended with it.
+
+use std::fs::{self, File};
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{LazyLock, mpsc};
+
+use http_body_util::BodyExt;
+use hyper::Request;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+use tokio::sync::{Semaphore, oneshot};
+
+use super::client::{Refused, empty, in_time};
+use super::{BOOT_PATIENCE, PATIENCE, artifacts, eventually};
+
+/// Starting takes a core for half a second; more at once make each of them late.
+static BOOTING: Semaphore = Semaphore::const_new(3);
+const TAIL: usize = 40;
+
+/// How to start it.
+#[derive(Clone, Debug)]
+pub(crate) struct Launch {
+    pub(crate) version: Option<&'static str>,
+    pub(crate) concurrency: usize,
+}
+
+impl Launch {
+    fn command(&self, configuration: &Path, directory: &Path) -> Command {
+        let mut command = Command::new(artifacts::envoy(self.version));
+        command
+            .arg("--config-path")
+            .arg(configuration)
+            .args(["--concurrency", &self.concurrency.to_string()])
+            .args(["--disable-hot-restart", "--file-flush-interval-msec", "20"])
+            // At its start it lists all that it is made of; nobody reads that behind a failed test.
+            .args(["--component-log-level", "main:warning"])
+            .arg("--admin-address-path")
+            .arg(directory.join("admin"))
+            .stdin(Stdio::null())
+            .stdout(File::create(directory.join("access.log")).unwrap())
+            .stderr(File::create(directory.join("envoy.log")).unwrap());
+        command
+    }
+}
+
+/// What `envoy --mode validate` says.
+#[derive(Debug)]
+pub(crate) struct Verdict {
+    pub(crate) accepted: bool,
+    pub(crate) log: String,
+}
+
+/// Asks Envoy what it thinks of this configuration.
+pub(crate) async fn verdict(launch: &Launch, configuration: &Path, directory: &Path) -> Verdict {
+    let _permit = BOOTING.acquire().await.unwrap();
+    let mut command = launch.command(configuration, directory);
+    command.args(["--mode", "validate"]);
+    let mut process = Process::spawn(command, directory).await;
+    let status = eventually("Envoy has validated", BOOT_PATIENCE, async || {
+        process.ended()
+    })
+    .await;
+    Verdict {
+        accepted: status.success(),
+        log: process.log(),
+    }
+}
+
+/// A running Envoy.
+pub(crate) struct Envoy {
+    process: Process,
+    admin: SocketAddr,
+    address: SocketAddr,
+    directory: TempDir,
+}
+
+impl Envoy {
+    /// Returns when it serves; the error is the log of one that ended instead.
+    pub(crate) async fn boot(
+        launch: &Launch,
+        configuration: &Path,
+        directory: TempDir,
+    ) -> Result<Self, String> {
+        let _permit = BOOTING.acquire().await.unwrap();
+        let command = launch.command(configuration, directory.path());
+        let mut process = Process::spawn(command, directory.path()).await;
+        let addresses = eventually("Envoy serves", BOOT_PATIENCE, async || {
+            if process.ended().is_some() {
+                return Some(Err(process.log()));
+            }
+            addresses(directory.path()).await.map(Ok)
+        });
+        let (admin, address) = addresses.await?;
+        Ok(Self {
+            process,
+            admin,
+            address,
+            directory,
+        })
+    }
+
+    /// Where clients connect.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The value of a counter or gauge; nothing if Envoy has none of that name.
+    pub(crate) async fn stat(&self, name: &str) -> Option<u64> {
+        let listed = self.stats(name).await;
+        let mut lines = listed.lines().filter_map(|line| line.split_once(": "));
+        lines.find(|(n, _)| *n == name)?.1.parse().ok()
+    }
+
+    /// All stats whose name contains this, as `name: value` lines.
+    pub(crate) async fn stats(&self, part: &str) -> String {
+        self.admin(&format!("/stats?filter={part}")).await.unwrap()
+    }
+
+    /// An answer of the admin interface.
+    pub(crate) async fn admin(&self, path: &str) -> Result<String, Refused> {
+        admin(self.admin, path).await
+    }
+
+    /// What it has logged, the filter's lines included.
+    pub(crate) fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// Waits until its log has this.
+    pub(crate) async fn logs(&self, text: &str) {
+        let what = format!("the log has {text:?}");
+        eventually(&what, PATIENCE, async || {
+            self.log().contains(text).then_some(())
+        })
+        .await;
+    }
+
+    /// The lines of its access log so far.
+    pub(crate) fn access_log(&self) -> Vec<Value> {
+        let log = fs::read_to_string(self.directory.path().join("access.log")).unwrap();
+        log.lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect()
+    }
+}
+
+async fn addresses(directory: &Path) -> Option<(SocketAddr, SocketAddr)> {
+    let address = fs::read_to_string(directory.join("admin")).ok()?;
+    let address = address.parse().ok()?;
+    let ready = admin(address, "/ready").await.ok()?;
+    let listeners = admin(address, "/listeners?format=json").await.ok()?;
+    let listeners: Value = serde_json::from_str(&listeners).ok()?;
+    let socket = &listeners["listener_statuses"][0]["local_address"]["socket_address"];
+    let port = u16::try_from(socket["port_value"].as_u64()?).ok()?;
+    (ready.trim() == "LIVE").then_some((address, SocketAddr::from(([127, 0, 0, 1], port))))
+}
+
+async fn admin(address: SocketAddr, path: &str) -> Result<String, Refused> {
+    let stream = in_time(TcpStream::connect(address)).await?;
+    let (mut sender, connection) = in_time(http1::handshake(TokioIo::new(stream))).await?;
+    tokio::spawn(connection);
+    let request = Request::get(path)
+        .header("host", "admin")
+        .body(empty())
+        .unwrap();
+    let response = in_time(sender.send_request(request)).await?;
+    let body = in_time(response.into_body().collect()).await?.to_bytes();
+    String::from_utf8(body.to_vec()).map_err(Refused::because)
+}
+
+/// A child that dies with its value.
+struct Process {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Process {
+    async fn spawn(command: Command, directory: &Path) -> Self {
+        let log = directory.join("envoy.log");
+        match spawn_from_lasting_thread(command).await {
+            Ok(child) => Self { child, log },
+            Err(error) => panic!("Envoy does not start: {error}"),
+        }
+    }
+
+    fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.log).unwrap()).into_owned()
+    }
+
+    fn print_tail(&self) {
+        let log = self.log();
+        let lines: Vec<_> = log.lines().collect();
+        let tail = &lines[lines.len().saturating_sub(TAIL)..];
+        eprintln!("--- the end of Envoy's log\n{}\n---", tail.join("\n"));
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.print_tail();
+        }
+        // It may have ended by itself; what counts is that it is gone.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+type Order = (Command, oneshot::Sender<io::Result<Child>>);
+
+/// Envoy asks the kernel to end it with the thread that started it, and a test's thread may end early.
+async fn spawn_from_lasting_thread(command: Command) -> io::Result<Child> {
+    static LAUNCHER: LazyLock<mpsc::Sender<Order>> = LazyLock::new(|| {
+        let (sender, orders) = mpsc::channel::<Order>();
+        std::thread::spawn(move || {
+            for (mut command, started) in orders {
+                // A test that no longer waits drops the child with the channel.
+                let _ = started.send(command.spawn());
+            }
+        });
+        sender
+    });
+    let (started, child) = oneshot::channel();
+    LAUNCHER.send((command, started)).unwrap();
+    child.await.unwrap()
+}
