@@ -28,6 +28,7 @@ mod flood;
 mod forgery;
 mod hop_by_hop;
 mod hostile;
+mod identity;
 mod limits;
 mod load;
 mod monitoring;
