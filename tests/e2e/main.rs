@@ -34,6 +34,7 @@ mod load;
 mod monitoring;
 mod older_envoy;
 mod policy;
+mod rate_limit;
 mod rotation;
 mod second_line;
 mod seen;
