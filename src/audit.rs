@@ -85,11 +85,7 @@ pub fn record(outcome: &Outcome<'_>, head: &RequestHead<'_>, client: &[u8]) -> S
         client: client_value(client),
         request_id: client_value(head.first("x-request-id")),
         rule: evidence.rule,
-        observed: evidence
-            .observed
-            .iter()
-            .map(|reason| reason.as_str())
-            .collect(),
+        observed: evidence.observed_names(),
     })
 }
 

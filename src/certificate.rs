@@ -14,6 +14,7 @@ use crate::certificate_shape::{CERTIFICATE, has_shape};
 use crate::der::{DerError, Element};
 use crate::name::{AttributeValue, DistinguishedName, NameError};
 use crate::pem::{self, PemError};
+use crate::spiffe::SpiffeId;
 use crate::subject_alt_name::{SubjectAltName, SubjectAltNameError};
 use crate::timestamp::Timestamp;
 
@@ -161,6 +162,14 @@ impl PeerCertificate {
     /// The names in subjectAltName; none of any kind when the extension is not there.
     pub fn subject_alt_name(&self) -> &SubjectAltName {
         &self.subject_alt_name
+    }
+
+    /// The SPIFFE ID, if it is the only URI (X509-SVID section 2).
+    pub fn spiffe_id(&self) -> Option<SpiffeId> {
+        match self.subject_alt_name.uri.as_slice() {
+            [uri] => SpiffeId::parse(uri).ok(),
+            _ => None,
+        }
     }
 
     /// SHA-256 of the DER.

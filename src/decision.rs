@@ -21,6 +21,13 @@ pub struct Evidence<'p> {
     pub observed: Vec<Reason>,
 }
 
+impl Evidence<'_> {
+    /// The names of what would have been denied.
+    pub fn observed_names(&self) -> Vec<&'static str> {
+        self.observed.iter().map(|reason| reason.as_str()).collect()
+    }
+}
+
 /// What is decided of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision<'p> {

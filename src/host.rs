@@ -7,13 +7,15 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::{
-    Action, BufferType, Bytes, ContextType, LogLevel, MapType, MetricType, Status,
-};
+use proxy_wasm::types::{Action, BufferType, ContextType, LogLevel, MapType, MetricType, Status};
+
+mod attributes;
+mod refusal;
+mod shared_limits;
 
 use crate::audit;
 use crate::config::Configuration;
@@ -23,10 +25,12 @@ use crate::denial::Reason;
 use crate::filter::{Outcome, RequestHead};
 use crate::flood::FloodGate;
 use crate::gcra::Nanoseconds;
-use crate::limit_table;
-use crate::peer::{ConnectionAttributes, DirectPeer};
-use crate::rate_limit::{Allowance, Charge};
+use crate::peer::DirectPeer;
+use crate::rate_limit::Charge;
 use crate::timestamp::Timestamp;
+
+use attributes::{attribute, connection_id, now, read_direct_peer, timestamp};
+use refusal::Refusal;
 
 proxy_wasm::main! {{
     proxy_wasm::set_log_level(LogLevel::Info);
@@ -202,7 +206,7 @@ impl Plugin {
     fn apply(&self, head: &RequestHead<'_>, now: Nanoseconds) -> Result<Outcome<'_>, Reason> {
         self.strip(MapType::HttpRequestHeaders, head)?;
         let direct = self.direct_peer(head.forwarded().as_deref(), timestamp(now))?;
-        let charge = |charge: &Charge| charge_shared(charge, now);
+        let charge = |charge: &Charge| shared_limits::charge(charge, now);
         let outcome = self
             .configuration
             .serve(head, timestamp(now), &direct, charge);
@@ -302,111 +306,10 @@ impl Plugin {
     }
 }
 
-/// Asks Envoy for the least that tells who is there: each answer costs a copy into the VM.
-fn read_direct_peer(
-    forwarded: Option<&[u8]>,
-) -> Result<Result<Option<DirectPeer>, Reason>, Reason> {
-    let certificate = attribute(&["connection", "peer_certificate"])?;
-    let digest = match certificate {
-        Some(_) => None,
-        None => attribute(&["connection", "sha256_peer_certificate_digest"])?,
-    };
-    let principal = match certificate.as_ref().or(digest.as_ref()) {
-        Some(_) => None,
-        None => attribute(&["filter_state", "io.istio.peer_principal"])?,
-    };
-    let valid = attribute(&["connection", "peer_certificate_valid"])?;
-    let attributes = ConnectionAttributes {
-        peer_certificate: certificate.as_deref(),
-        peer_certificate_valid: valid.map(|bytes| bytes == [1]),
-        sha256_peer_certificate_digest: digest.as_deref(),
-        peer_principal: principal.as_deref(),
-    };
-    Ok(DirectPeer::read(&attributes, forwarded))
-}
-
-fn connection_id() -> Result<Option<u64>, Reason> {
-    let bytes = attribute(&["connection", "id"])?;
-    Ok(bytes.and_then(|bytes| bytes.try_into().ok().map(u64::from_le_bytes)))
-}
-
-/// An attribute of Envoy; an empty one is none.
-fn attribute(path: &[&str]) -> Result<Option<Bytes>, Reason> {
-    let bytes = hostcalls::get_property(path.to_vec())?;
-    Ok(bytes.filter(|bytes| !bytes.is_empty()))
-}
-
-fn now() -> Result<Nanoseconds, Reason> {
-    let since = hostcalls::get_current_time()?.duration_since(UNIX_EPOCH);
-    let nanoseconds = since.map_err(|_| Reason::InternalError)?.as_nanos();
-    Nanoseconds::try_from(nanoseconds).map_err(|_| Reason::InternalError)
-}
-
-fn timestamp(now: Nanoseconds) -> Timestamp {
-    Timestamp::from_unix(i64::try_from(now / 1_000_000_000).unwrap_or(i64::MAX))
-}
-
-/// How often a slot is tried that other workers write at the same time. Each failure is another worker's
-/// success, so this is far more than there can be.
-const ATTEMPTS: usize = 1000;
-
-/// Charges in the table that all workers share, by compare-and-swap.
-fn charge_shared(charge: &Charge, now: Nanoseconds) -> Result<Allowance, Reason> {
-    let key = format!("mtls_identity.limit.{}", charge.key.slot());
-    for _ in 0..ATTEMPTS {
-        let (slot, cas) = hostcalls::get_shared_data(&key)?;
-        let slot = slot.unwrap_or_default();
-        let charged = limit_table::charge(&slot, charge.key, &charge.quota, now);
-        let written = match &charged.slot {
-            Some(next) => hostcalls::set_shared_data(&key, Some(next), cas),
-            None => Ok(()),
-        };
-        match written {
-            Ok(()) => return Ok(Allowance::after(charge, &charged, now)),
-            Err(Status::CasMismatch) => {}
-            Err(status) => return Err(status.into()),
-        }
-    }
-    Err(Reason::InternalError)
-}
-
 fn set(headers: &[(&str, String)]) -> Result<(), Reason> {
     for (name, value) in headers {
         let value = Some(value.as_bytes());
         hostcalls::set_map_value_bytes(MapType::HttpRequestHeaders, name, value)?;
     }
     Ok(())
-}
-
-/// A request that does not go on.
-struct Refusal {
-    reason: Reason,
-    headers: Vec<(&'static str, String)>,
-}
-
-impl Refusal {
-    fn of(reason: Reason) -> Self {
-        Self {
-            reason,
-            headers: Vec::new(),
-        }
-    }
-
-    /// Answers with the problem. The request is held whatever becomes of the answer.
-    fn answer(self) -> Action {
-        let told = self
-            .headers
-            .iter()
-            .map(|(name, value)| (*name, value.as_str()));
-        let headers = [
-            ("content-type", "application/problem+json"),
-            ("cache-control", "no-store"),
-        ];
-        let headers = headers.into_iter().chain(told).collect();
-        let status = u32::from(self.reason.status().code());
-        let body = self.reason.problem();
-        // Nothing is left to do when Envoy cannot answer: the request stays held.
-        let _ = hostcalls::send_http_response(status, headers, Some(body.as_bytes()));
-        Action::Pause
-    }
 }

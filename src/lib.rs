@@ -13,6 +13,7 @@
 //! - [`identity`] makes one [`user`] of it, with [`mapping`].
 //! - [`policy`] decides, with [`revocation`], [`pin`]s and [`authorization`]; its [`decision::Permit`] alone can
 //!   make the identity [`headers`].
+//! - [`rate_limit`] says what a request is charged to, [`gcra`] decides, [`limit_table`] is the shared store.
 //! - [`filter`] is the order of work on one request; [`audit`] and [`counters`] say what became of it.
 //! - [`denial`] names what is refused, and [`config`] reads all that can be configured.
 //!

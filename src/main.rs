@@ -19,7 +19,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Loads a configuration as the filter would: exit 0, or 1 with the line Envoy would log.
+    /// Loads a configuration as the filter would: exit 0, or 1 with the error in one line.
     Check(check::Check),
     /// Shows the decision the filter would take, and why.
     Explain(explain::Explain),

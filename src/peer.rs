@@ -51,10 +51,7 @@ impl Peer {
     pub fn spiffe_id(&self) -> Option<SpiffeId> {
         match self {
             Self::Principal(id) => Some(id.clone()),
-            Self::Certificate(certificate) => match &certificate.subject_alt_name().uri[..] {
-                [uri] => SpiffeId::parse(uri).ok(),
-                _ => None,
-            },
+            Self::Certificate(certificate) => certificate.spiffe_id(),
         }
     }
 

@@ -141,11 +141,7 @@ impl<'a> Report<'a> {
                 .map(|(name, value)| (*name, value.as_str()))
                 .collect(),
             rule: evidence.rule,
-            observed: evidence
-                .observed
-                .iter()
-                .map(|reason| reason.as_str())
-                .collect(),
+            observed: evidence.observed_names(),
         }
     }
 

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use data_encoding::{BASE64, HEXLOWER};
 use mtls_identity::attribute_type::AttributeType;
 use mtls_identity::certificate::PeerCertificate;
-use mtls_identity::spiffe::SpiffeId;
 use serde::Serialize;
 
 use super::input;
@@ -72,10 +71,7 @@ impl Report {
             },
             sha256: HEXLOWER.encode(certificate.sha256()),
             spki_sha256: BASE64.encode(certificate.spki_sha256()),
-            spiffe: match names.uri.as_slice() {
-                [uri] => SpiffeId::parse(uri).ok().map(|id| id.to_string()),
-                _ => None,
-            },
+            spiffe: certificate.spiffe_id().map(|id| id.to_string()),
         }
     }
 

@@ -1,0 +1,57 @@
+//! What Envoy knows of a connection and of the time.
+
+use std::time::UNIX_EPOCH;
+
+use proxy_wasm::hostcalls;
+use proxy_wasm::types::Bytes;
+
+use crate::denial::Reason;
+use crate::gcra::Nanoseconds;
+use crate::peer::{ConnectionAttributes, DirectPeer};
+use crate::timestamp::Timestamp;
+
+/// Asks Envoy for the least that tells who is there: each answer costs a copy into the VM.
+pub(super) fn read_direct_peer(
+    forwarded: Option<&[u8]>,
+) -> Result<Result<Option<DirectPeer>, Reason>, Reason> {
+    let certificate = attribute(&["connection", "peer_certificate"])?;
+    let digest = match certificate {
+        Some(_) => None,
+        None => attribute(&["connection", "sha256_peer_certificate_digest"])?,
+    };
+    let principal = match certificate.as_ref().or(digest.as_ref()) {
+        Some(_) => None,
+        None => attribute(&["filter_state", "io.istio.peer_principal"])?,
+    };
+    let valid = attribute(&["connection", "peer_certificate_valid"])?;
+    let attributes = ConnectionAttributes {
+        peer_certificate: certificate.as_deref(),
+        peer_certificate_valid: valid.map(|bytes| bytes == [1]),
+        sha256_peer_certificate_digest: digest.as_deref(),
+        peer_principal: principal.as_deref(),
+    };
+    Ok(DirectPeer::read(&attributes, forwarded))
+}
+
+pub(super) fn connection_id() -> Result<Option<u64>, Reason> {
+    let bytes = attribute(&["connection", "id"])?;
+    Ok(bytes.and_then(|bytes| bytes.try_into().ok().map(u64::from_le_bytes)))
+}
+
+/// An attribute of Envoy; an empty one is none.
+pub(super) fn attribute(path: &[&str]) -> Result<Option<Bytes>, Reason> {
+    let bytes = hostcalls::get_property(path.to_vec())?;
+    Ok(bytes.filter(|bytes| !bytes.is_empty()))
+}
+
+/// Envoy's wall clock.
+pub(super) fn now() -> Result<Nanoseconds, Reason> {
+    let since = hostcalls::get_current_time()?.duration_since(UNIX_EPOCH);
+    let nanoseconds = since.map_err(|_| Reason::InternalError)?.as_nanos();
+    Nanoseconds::try_from(nanoseconds).map_err(|_| Reason::InternalError)
+}
+
+/// The whole seconds of a moment.
+pub(super) fn timestamp(now: Nanoseconds) -> Timestamp {
+    Timestamp::from_unix(i64::try_from(now / 1_000_000_000).unwrap_or(i64::MAX))
+}
