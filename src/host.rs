@@ -205,7 +205,7 @@ impl Plugin {
     /// Strips, decides and sets; an error is a failed call.
     fn apply(&self, head: &RequestHead<'_>, now: Nanoseconds) -> Result<Outcome<'_>, Reason> {
         self.strip(MapType::HttpRequestHeaders, head)?;
-        let direct = self.direct_peer(head.forwarded().as_deref(), timestamp(now))?;
+        let direct = self.direct_peer(head, timestamp(now))?;
         let charge = |charge: &Charge| shared_limits::charge(charge, now);
         let outcome = self
             .configuration
@@ -235,14 +235,14 @@ impl Plugin {
     /// The peer of the connection; the outer error is a failed call.
     fn direct_peer(
         &self,
-        forwarded: Option<&[u8]>,
+        head: &RequestHead<'_>,
         now: Timestamp,
     ) -> Result<Result<Option<DirectPeer>, Reason>, Reason> {
         let id = connection_id()?;
         if let Some(known) = id.and_then(|id| self.connections.borrow().peer(id).cloned()) {
             return Ok(Ok(Some(known)));
         }
-        let peer = read_direct_peer(forwarded)?;
+        let peer = read_direct_peer(head.forwarded().as_deref())?;
         if let (Some(id), Ok(Some(peer))) = (id, &peer)
             && let Some(certificate) = peer.peer.certificate()
         {
