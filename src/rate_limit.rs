@@ -118,12 +118,14 @@ impl Allowance {
             ResponseHeaders::None => Vec::new(),
             ResponseHeaders::Draft => {
                 let window = whole_seconds(self.quota.window());
+                // Section 4.1.2: until there is more, not until there is all.
+                let next = whole_seconds(self.quota.next_after(self.state, self.now));
                 vec![
                     (
                         "ratelimit-policy",
                         format!("\"identity\";q={limit};w={window}"),
                     ),
-                    ("ratelimit", format!("\"identity\";r={remaining};t={reset}")),
+                    ("ratelimit", format!("\"identity\";r={remaining};t={next}")),
                 ]
             }
             ResponseHeaders::Legacy => vec![

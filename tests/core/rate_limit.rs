@@ -271,6 +271,34 @@ fn a_client_is_told_of_its_limit_as_configured() {
     assert_eq!(served.headers, [("retry-after", "3599".to_owned())]);
 }
 
+/// draft-ietf-httpapi-ratelimit-headers-10: `t` (section 4.1.2) is when there will be more, and `Retry-After`
+/// (section 6) is not before it.
+#[test]
+fn the_draft_headers_say_when_there_is_more_and_when_to_come_again() {
+    let value = json!({"rate_limit": {
+        "default": {"rate": "1/m", "burst": 2},
+        "response_headers": "draft",
+    }});
+    let mut proxy = Proxy::new();
+    let certificate = user("a");
+    for (second, limit, retry_after) in [
+        (0, "\"identity\";r=2;t=60", None),
+        (10, "\"identity\";r=1;t=50", None),
+        (20, "\"identity\";r=0;t=40", None),
+        (30, "\"identity\";r=0;t=30", Some("30")),
+        (60, "\"identity\";r=0;t=60", None),
+        (240, "\"identity\";r=2;t=60", None),
+    ] {
+        let served = proxy.request(&value, Some(&certificate), (1000 + second) * SECOND);
+        let mut expected = vec![
+            ("ratelimit-policy", "\"identity\";q=3;w=180".to_owned()),
+            ("ratelimit", limit.to_owned()),
+        ];
+        expected.extend(retry_after.map(|wait| ("retry-after", wait.to_owned())));
+        assert_eq!(served.headers, expected, "{second}");
+    }
+}
+
 /// Envoy's shared data: a compare-and-swap is checked only for a key that exists.
 #[derive(Default)]
 struct SharedData {
