@@ -16,6 +16,8 @@ pub(crate) mod envoy;
 pub(crate) mod forged;
 pub(crate) mod gateway;
 pub(crate) mod leaf;
+pub(crate) mod nginx;
+pub(crate) mod process;
 pub(crate) mod raw;
 pub(crate) mod streams;
 
