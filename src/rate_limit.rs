@@ -67,6 +67,13 @@ impl RateLimits {
         Some(Charge { key, quota })
     }
 
+    /// Whether there is any limit at all.
+    pub fn is_anybody_limited(&self) -> bool {
+        let mut limits = self.identities.iter();
+        let is_limited = limits.any(|(_, limit)| *limit != Limit::Unlimited);
+        is_limited || self.default.is_some() || self.anonymous.is_some()
+    }
+
     fn quota_of(&self, user: &User) -> Option<Quota> {
         let mut limits = self.identities.iter();
         match limits.find(|(pattern, _)| pattern.matches(user)) {
