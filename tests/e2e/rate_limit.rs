@@ -255,4 +255,9 @@ async fn a_user_is_one_user_in_every_certificate_and_spelling() {
         }
     }
     assert_eq!(passed, 2);
+    let client = site.client_with(&certificates[0]);
+    for client in [client.clone(), client.http2()] {
+        let refusal = client.websocket("/ws", &[]).await.err();
+        refusal.unwrap().assert_denied(429, "rate_limited");
+    }
 }
