@@ -3,14 +3,18 @@
 use std::fmt::Write;
 
 use data_encoding::HEXLOWER;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::denial::Reason;
 use crate::filter::{Outcome, RequestHead};
+use crate::header_value::Holder;
 use crate::peer::Peer;
 
 /// The longest value that a client can write into a record, in bytes; what is longer is cut there.
 const MAXIMUM_CLIENT_VALUE: usize = 1024;
+
+/// What most records need, in bytes.
+const TYPICAL_RECORD: usize = 512;
 
 /// Which decisions are written to the proxy's log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -47,46 +51,48 @@ impl AuditRules {
     }
 }
 
-/// What is written down of a decision. Every field is always there.
-#[derive(Debug, Serialize)]
-struct Record<'a> {
-    decision: &'static str,
-    reason: Option<&'static str>,
-    user: Option<&'a str>,
-    source: Option<&'static str>,
-    fingerprint: Option<String>,
-    serial: Option<String>,
-    issuer: Option<String>,
-    method: String,
-    path: String,
-    client: String,
-    request_id: String,
-    rule: Option<&'a str>,
-    observed: Vec<&'static str>,
-}
-
-/// The record of an outcome as one line of ASCII. `client` is the address that Envoy
+/// The record of an outcome as one line of ASCII; every field is always there. `client` is the address that Envoy
 /// takes for the client's.
 pub fn record(outcome: &Outcome<'_>, head: &RequestHead<'_>, client: &[u8]) -> String {
     let decision = &outcome.decision;
     let evidence = decision.evidence();
-    let certificate = evidence.peer.as_ref().and_then(Peer::certificate);
-    let identity = evidence.identity.as_ref();
-    ascii_json(&Record {
-        decision: decision.as_str(),
-        reason: decision.reason().map(Reason::as_str),
-        user: identity.map(|identity| identity.user.as_str()),
-        source: identity.map(|identity| identity.source.as_str()),
-        fingerprint: certificate.map(|it| HEXLOWER.encode(it.sha256())),
-        serial: certificate.map(|it| client_value(HEXLOWER.encode(it.serial()).as_bytes())),
-        issuer: certificate.map(|it| client_value(it.issuer().to_string().as_bytes())),
-        method: client_value(head.first(":method")),
-        path: client_value(head.path().as_bytes()),
-        client: client_value(client),
-        request_id: client_value(head.first("x-request-id")),
-        rule: evidence.rule,
-        observed: evidence.observed_names(),
-    })
+    let mut line = Line::of("decision", decision.as_str());
+    line.text_or_null("reason", decision.reason().map(Reason::as_str));
+    match &evidence.standing {
+        Some(standing) => line.fields(&standing.description),
+        None => line.fields(&description(&Holder {
+            identity: None,
+            peer: evidence.peer.as_ref(),
+        })),
+    }
+    line.client_bytes("method", head.first(":method"));
+    line.client_bytes("path", head.path().as_bytes());
+    line.client_bytes("client", client);
+    line.client_bytes("request_id", head.first("x-request-id"));
+    line.text_or_null("rule", evidence.rule);
+    line.list("observed", &evidence.observed);
+    line.end()
+}
+
+/// The fields of a record that say who somebody is.
+pub(crate) fn description(holder: &Holder<'_>) -> String {
+    let certificate = holder.peer.and_then(Peer::certificate);
+    let mut line = Line::default();
+    line.text_or_null("user", holder.identity.map(|it| it.user.as_str()));
+    line.text_or_null("source", holder.identity.map(|it| it.source.as_str()));
+    let fingerprint = certificate.map(|it| HEXLOWER.encode(it.sha256()));
+    line.text_or_null("fingerprint", fingerprint.as_deref());
+    match certificate {
+        Some(certificate) => {
+            line.client_bytes("serial", HEXLOWER.encode(certificate.serial()).as_bytes());
+            line.client_bytes("issuer", certificate.issuer().to_string().as_bytes());
+        }
+        None => {
+            line.text_or_null("serial", None);
+            line.text_or_null("issuer", None);
+        }
+    }
+    line.text
 }
 
 /// The line that says how many records a flood has cost.
@@ -94,39 +100,112 @@ pub fn suppressed(count: u64) -> String {
     format!(r#"{{"decision":"suppressed","count":{count}}}"#)
 }
 
-/// Bytes of the client as text: what is not ASCII as `\xNN`, cut at its bound.
-fn client_value(bytes: &[u8]) -> String {
-    let kept = bytes.get(..MAXIMUM_CLIENT_VALUE).unwrap_or(bytes);
-    let mut text = String::with_capacity(kept.len());
-    for &byte in kept {
-        if byte.is_ascii() {
-            text.push(char::from(byte));
-        } else {
-            text.push_str(&format!("\\x{byte:02x}"));
-        }
-    }
-    if kept.len() < bytes.len() {
-        text.push_str("...");
-    }
-    text
+/// The fields of a JSON object on one line of printable ASCII, so that no reader of lines sees two.
+#[derive(Debug, Default)]
+struct Line {
+    text: String,
 }
 
-/// JSON with everything outside printable ASCII escaped (RFC 8259 section 7), so that no reader of lines
-/// sees two.
-fn ascii_json(record: &Record<'_>) -> String {
-    let json = serde_json::to_string(record).unwrap_or_default();
-    let mut line = String::with_capacity(json.len());
-    for character in json.chars() {
-        if character.is_ascii() && character != '\u{7f}' {
-            line.push(character);
-            continue;
+impl Line {
+    /// An object that begins with this field.
+    fn of(name: &str, value: &str) -> Self {
+        let mut line = Self {
+            text: String::with_capacity(TYPICAL_RECORD),
+        };
+        line.text.push('{');
+        line.text_or_null(name, Some(value));
+        line
+    }
+
+    fn end(mut self) -> String {
+        self.text.push('}');
+        self.text
+    }
+
+    /// Fields that are written already.
+    fn fields(&mut self, fields: &str) {
+        self.text.push(',');
+        self.text.push_str(fields);
+    }
+
+    fn name(&mut self, name: &str) {
+        if !matches!(self.text.as_bytes(), [] | [b'{']) {
+            self.text.push(',');
         }
-        for unit in character.encode_utf16(&mut [0; 2]) {
-            // Writing to a String cannot fail.
-            let _ = write!(line, "\\u{unit:04x}");
+        self.text.extend(["\"", name, "\":"]);
+    }
+
+    fn text_or_null(&mut self, name: &str, value: Option<&str>) {
+        self.name(name);
+        match value {
+            None => self.text.push_str("null"),
+            Some(value) => {
+                self.text.push('"');
+                push_escaped(&mut self.text, value);
+                self.text.push('"');
+            }
         }
     }
-    line
+
+    /// Bytes of the client: what is not ASCII as `\xNN`, cut at its bound.
+    fn client_bytes(&mut self, name: &str, bytes: &[u8]) {
+        self.name(name);
+        self.text.push('"');
+        let kept = bytes.get(..MAXIMUM_CLIENT_VALUE).unwrap_or(bytes);
+        match std::str::from_utf8(kept) {
+            Ok(plain) if plain.is_ascii() => push_escaped(&mut self.text, plain),
+            Ok(_) | Err(_) => kept
+                .iter()
+                .for_each(|&byte| push_byte(&mut self.text, byte)),
+        }
+        if kept.len() < bytes.len() {
+            self.text.push_str("...");
+        }
+        self.text.push('"');
+    }
+
+    fn list(&mut self, name: &str, reasons: &[Reason]) {
+        self.name(name);
+        self.text.push('[');
+        for (place, reason) in reasons.iter().enumerate() {
+            let comma = if place == 0 { "" } else { "," };
+            self.text.extend([comma, "\"", reason.as_str(), "\""]);
+        }
+        self.text.push(']');
+    }
+}
+
+/// What stands in a JSON string for this text (RFC 8259 section 7), in printable ASCII.
+fn push_escaped(line: &mut String, text: &str) {
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+    if text.bytes().all(is_plain) {
+        line.push_str(text);
+        return;
+    }
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => line.extend(['\\', character]),
+            ' '..='~' => line.push(character),
+            _ => push_code_units(line, character),
+        }
+    }
+}
+
+fn push_code_units(line: &mut String, character: char) {
+    for unit in character.encode_utf16(&mut [0; 2]) {
+        // Writing to a String cannot fail.
+        let _ = write!(line, "\\u{unit:04x}");
+    }
+}
+
+/// A byte of text that is not all ASCII.
+fn push_byte(line: &mut String, byte: u8) {
+    if byte.is_ascii() {
+        push_escaped(line, char::from(byte).encode_utf8(&mut [0; 4]));
+    } else {
+        // Writing to a String cannot fail.
+        let _ = write!(line, "\\\\x{byte:02x}");
+    }
 }
 
 #[cfg(test)]

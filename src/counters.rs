@@ -58,7 +58,7 @@ impl Counter {
     }
 
     /// What an outcome adds to.
-    pub fn of(outcome: &Outcome<'_>) -> Vec<Self> {
+    pub fn of(outcome: &Outcome<'_>) -> impl Iterator<Item = Self> {
         let decided = match outcome.decision.reason() {
             Some(reason) => Self::Deny(reason),
             None if outcome.decision.as_str() == "anonymous" => Self::Anonymous,
@@ -66,6 +66,6 @@ impl Counter {
         };
         let observed = &outcome.decision.evidence().observed;
         let observed = observed.iter().map(|&reason| Self::Observe(reason));
-        std::iter::once(decided).chain(observed).collect()
+        std::iter::once(decided).chain(observed)
     }
 }

@@ -1,10 +1,11 @@
 //! What is decided of a request, and what it was decided on.
 
-use crate::certificate::PeerCertificate;
+use std::rc::Rc;
+
+use crate::caller::Standing;
 use crate::denial::Reason;
 use crate::identity::Identity;
 use crate::peer::Peer;
-use crate::spiffe::SpiffeId;
 
 /// What was known of a request when it was decided, for the record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,8 +14,8 @@ pub struct Evidence<'p> {
     pub peer: Option<Peer>,
     /// The direct peer that spoke for the client, where it was not the client itself.
     pub intermediary: Option<Peer>,
-    /// The user that the client is.
-    pub identity: Option<Identity>,
+    /// The user that the client is, and what goes with it.
+    pub standing: Option<Rc<Standing>>,
     /// The authorization rule that decided.
     pub rule: Option<&'p str>,
     /// What would have been denied, had it not only been observed.
@@ -22,6 +23,11 @@ pub struct Evidence<'p> {
 }
 
 impl Evidence<'_> {
+    /// The user that the client is.
+    pub fn identity(&self) -> Option<&Identity> {
+        self.standing.as_ref().map(|standing| &standing.identity)
+    }
+
     /// The names of what would have been denied.
     pub fn observed_names(&self) -> Vec<&'static str> {
         self.observed.iter().map(|reason| reason.as_str()).collect()
@@ -88,17 +94,12 @@ impl<'p> Permit<'p> {
 
     /// Who passes; none for a request that passes without an identity.
     pub fn identity(&self) -> Option<&Identity> {
-        self.evidence.identity.as_ref()
+        self.evidence.identity()
     }
 
-    /// The certificate of the one who passes, where there is one.
-    pub fn certificate(&self) -> Option<&PeerCertificate> {
-        self.holder()?.certificate()
-    }
-
-    /// The SPIFFE ID of the one who passes, where there is one.
-    pub fn spiffe_id(&self) -> Option<SpiffeId> {
-        self.holder()?.spiffe_id()
+    /// What goes with the identity of the one who passes.
+    pub fn standing(&self) -> Option<&Rc<Standing>> {
+        self.evidence.standing.as_ref()
     }
 
     /// Notes what would have been denied.
@@ -110,10 +111,5 @@ impl<'p> Permit<'p> {
     pub fn withdraw(self, reason: Reason) -> Denial<'p> {
         let evidence = self.evidence;
         Denial { reason, evidence }
-    }
-
-    /// Who passes without an identity passes without a certificate, too.
-    fn holder(&self) -> Option<&Peer> {
-        self.identity().and(self.evidence.peer.as_ref())
     }
 }

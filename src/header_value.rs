@@ -6,9 +6,10 @@ use serde::Deserialize;
 
 use crate::attribute_type::AttributeType;
 use crate::certificate::PeerCertificate;
-use crate::decision::Permit;
 use crate::denial::Reason;
+use crate::identity::Identity;
 use crate::name::{AttributeValue, DistinguishedName};
+use crate::peer::Peer;
 use crate::pem;
 use crate::user::{Charset, check_text};
 
@@ -53,20 +54,29 @@ pub enum HeaderValue {
     CertificateRfc9440,
 }
 
+/// Of whom a header speaks; of nobody by default.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Holder<'a> {
+    /// Who it is.
+    pub identity: Option<&'a Identity>,
+    /// By what that is known.
+    pub peer: Option<&'a Peer>,
+}
+
 impl HeaderValue {
-    /// The value for a request that may pass; none when its certificate has no such thing.
+    /// The value for a holder; none when its certificate has no such thing.
     ///
     /// # Errors
     /// [`Reason::AmbiguousIdentity`] for several organizations where one is asked for,
     /// [`Reason::InvalidIdentity`] for one that is no text of the charset.
-    pub fn of(self, permit: &Permit<'_>, charset: Charset) -> Result<Option<String>, Reason> {
-        let certificate = permit.certificate();
+    pub fn of(self, holder: &Holder<'_>, charset: Charset) -> Result<Option<String>, Reason> {
+        let certificate = holder.peer.and_then(Peer::certificate);
         let subject = certificate.map(PeerCertificate::subject);
         let names = certificate.map(PeerCertificate::subject_alt_name);
         Ok(match self {
-            Self::Verify => Some(verify(permit).to_owned()),
-            Self::User => permit.identity().map(|identity| identity.user.to_string()),
-            Self::Spiffe => permit.spiffe_id().map(|id| id.to_string()),
+            Self::Verify => Some(verify(holder).to_owned()),
+            Self::User => holder.identity.map(|identity| identity.user.to_string()),
+            Self::Spiffe => spiffe_id(holder),
             Self::Subject => subject.and_then(distinguished_name),
             Self::Issuer => certificate.and_then(|it| distinguished_name(it.issuer())),
             Self::Organization => one(subject, AttributeType::ORGANIZATION, charset)?,
@@ -85,8 +95,12 @@ impl HeaderValue {
     }
 }
 
-fn verify(permit: &Permit<'_>) -> &'static str {
-    match permit.identity() {
+fn spiffe_id(holder: &Holder<'_>) -> Option<String> {
+    holder.peer?.spiffe_id().map(|id| id.to_string())
+}
+
+fn verify(holder: &Holder<'_>) -> &'static str {
+    match holder.identity {
         Some(_) => "SUCCESS",
         None => "NONE",
     }

@@ -1,13 +1,15 @@
 //! The headers this filter owns: which are removed from every request, and which a permit sets.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use thiserror::Error;
 
+use crate::caller::Headers;
 use crate::decision::Permit;
 use crate::denial::Reason;
 use crate::header_name::HeaderName;
-use crate::header_value::HeaderValue;
+use crate::header_value::{HeaderValue, Holder};
 use crate::user::Charset;
 
 /// The longest value that is set, in bytes. A longer one is refused, never cut.
@@ -92,15 +94,24 @@ impl HeaderRules {
     /// # Errors
     /// [`Reason::HeaderTooLarge`] for a value over 8 KiB, [`Reason::AmbiguousIdentity`] and
     /// [`Reason::InvalidIdentity`] for an organization that is not one text.
-    pub fn of(&self, permit: &Permit<'_>) -> Result<Vec<(&str, String)>, Reason> {
+    pub fn of(&self, permit: &Permit<'_>) -> Result<Rc<Headers>, Reason> {
+        match permit.standing() {
+            Some(standing) => standing.headers.clone(),
+            // Who passes without an identity passes without a certificate, too.
+            None => self.write(&Holder::default()).map(Rc::new),
+        }
+    }
+
+    /// The headers of a holder, ready for all requests that may pass.
+    pub(crate) fn write(&self, holder: &Holder<'_>) -> Result<Headers, Reason> {
         let mut headers = Vec::new();
-        if let Some(identity) = permit.identity() {
-            headers.push((self.user.as_str(), identity.user.to_string()));
+        if let Some(identity) = holder.identity {
+            headers.push((self.user.to_string(), identity.user.to_string()));
         }
         for (name, kind) in &self.set {
-            match kind.of(permit, self.charset)? {
+            match kind.of(holder, self.charset)? {
                 Some(value) if value.len() > MAXIMUM_VALUE => return Err(Reason::HeaderTooLarge),
-                Some(value) => headers.push((name.as_str(), value)),
+                Some(value) => headers.push((name.to_string(), value)),
                 None => {}
             }
         }

@@ -18,14 +18,14 @@ mod refusal;
 mod shared_limits;
 
 use crate::audit;
+use crate::caller::{Caller, Headers};
 use crate::config::Configuration;
-use crate::connections::RecentConnections;
+use crate::connections::{Connection, RecentConnections};
 use crate::counters::Counter;
 use crate::denial::Reason;
 use crate::filter::{Outcome, RequestHead};
 use crate::flood::FloodGate;
 use crate::gcra::Nanoseconds;
-use crate::peer::DirectPeer;
 use crate::rate_limit::Charge;
 use crate::timestamp::Timestamp;
 
@@ -58,13 +58,15 @@ struct Root {
     plugin: Option<Rc<Plugin>>,
 }
 
-impl Context for Root {
-    /// The configuration is replaced: what the flood has cost under it is written before it goes.
-    fn on_done(&mut self) -> bool {
+impl Context for Root {}
+
+/// The configuration is replaced: what the flood has cost under it is written before it goes. (Envoy would also
+/// call `on_done`, but for each request as well.)
+impl Drop for Root {
+    fn drop(&mut self) {
         if let Some(plugin) = &self.plugin {
             plugin.log_suppressed();
         }
-        true
     }
 }
 
@@ -208,11 +210,11 @@ impl Plugin {
     /// Strips, decides and sets; an error is a failed call.
     fn apply(&self, head: &RequestHead<'_>, now: Nanoseconds) -> Result<Outcome<'_>, Reason> {
         self.strip(MapType::HttpRequestHeaders, head)?;
-        let direct = self.direct_peer(head, timestamp(now))?;
+        let caller = self.caller(head, timestamp(now))?;
         let charge = |charge: &Charge| shared_limits::charge(charge, now);
         let outcome = self
             .configuration
-            .serve(head, timestamp(now), &direct, charge);
+            .serve(head, timestamp(now), &caller, charge);
         set(&outcome.headers)?;
         Ok(outcome)
     }
@@ -235,38 +237,36 @@ impl Plugin {
         self.strip(MapType::HttpRequestTrailers, &RequestHead::of(&map))
     }
 
-    /// The peer of the connection; the outer error is a failed call.
-    fn direct_peer(
-        &self,
-        head: &RequestHead<'_>,
-        now: Timestamp,
-    ) -> Result<Result<Option<DirectPeer>, Reason>, Reason> {
+    /// Who the request comes from; an error is a failed call.
+    fn caller(&self, head: &RequestHead<'_>, now: Timestamp) -> Result<Rc<Caller>, Reason> {
         let id = connection_id()?;
-        if let Some(known) = id.and_then(|id| self.connections.borrow().peer(id).cloned()) {
-            return Ok(Ok(Some(known)));
+        let forwarded = || head.forwarded();
+        let mut connections = self.connections.borrow_mut();
+        if let Some(known) = id.and_then(|id| connections.known(id)) {
+            return Ok(known.caller(&self.configuration, forwarded));
         }
-        let peer = read_direct_peer(head.forwarded().as_deref())?;
-        if let (Some(id), Ok(Some(peer))) = (id, &peer)
-            && let Some(certificate) = peer.peer.certificate()
-        {
+        let direct = match read_direct_peer(forwarded)? {
+            Ok(Some(direct)) => direct,
+            nobody => return Ok(Rc::new(self.configuration.caller(&nobody, None))),
+        };
+        let mut connection = Connection::of(direct);
+        let caller = connection.caller(&self.configuration, forwarded);
+        if let (Some(id), Some(certificate)) = (id, caller.direct_certificate()) {
             self.count(Counter::CertificateParsed);
-            let is_client = !self.configuration.policy.speaks_for_others(peer);
-            if is_client && certificate.expires_soon(now) {
+            if !caller.speaks_for_others() && certificate.expires_soon(now) {
                 self.count(Counter::CertificateExpiresSoon);
             }
             // Who is refused in any case must not displace who is served.
-            if self.configuration.policy.check_validated(peer).is_ok() {
-                self.connections.borrow_mut().remember(id, peer.clone());
+            if caller.validated.is_ok() {
+                connections.remember(id, connection);
             }
         }
-        Ok(peer)
+        Ok(caller)
     }
 
     /// Counters and records never decide: what cannot be written is not.
     fn write_down(&self, outcome: &Outcome<'_>, head: &RequestHead<'_>, now: Timestamp) {
-        Counter::of(outcome)
-            .into_iter()
-            .for_each(|counter| self.count(counter));
+        Counter::of(outcome).for_each(|counter| self.count(counter));
         let rules = &self.configuration.audit;
         let gate = match outcome.decision.reason() {
             Some(_) => &self.denials,
@@ -309,7 +309,7 @@ impl Plugin {
     }
 }
 
-fn set(headers: &[(&str, String)]) -> Result<(), Reason> {
+fn set(headers: &Headers) -> Result<(), Reason> {
     for (name, value) in headers {
         let value = Some(value.as_bytes());
         hostcalls::set_map_value_bytes(MapType::HttpRequestHeaders, name, value)?;

@@ -10,7 +10,7 @@
 //! - [`certificate`] reads what the client showed: [`pem`], [`der`], [`name`], [`subject_alt_name`].
 //! - [`peer`] says who is at the other end: the direct peer, the client a trusted peer speaks for
 //!   ([`forwarded`]), or a principal of the mesh ([`spiffe`]).
-//! - [`identity`] makes one [`user`] of it, with [`mapping`].
+//! - [`identity`] makes one [`user`] of it, with [`mapping`]; a [`caller`] is all of this, worked out once a connection.
 //! - [`policy`] decides, with [`revocation`], [`pin`]s and [`authorization`]; its [`decision::Permit`] alone can
 //!   make the identity [`headers`].
 //! - [`rate_limit`] says what a request is charged to, [`gcra`] decides, [`limit_table`] is the shared store.
@@ -22,6 +22,7 @@
 pub mod attribute_type;
 pub mod audit;
 pub mod authorization;
+pub mod caller;
 pub mod certificate;
 mod certificate_shape;
 pub mod config;

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::authorization::{Action, Authorization, Question};
+use crate::caller::Caller;
 use crate::decision::{Decision, Denial, Evidence, Permit};
 use crate::denial::Reason;
 use crate::identity::IdentityRules;
@@ -59,8 +60,6 @@ pub struct Request<'a> {
     pub method: &'a [u8],
     /// `:path`, without its query.
     pub path: RequestPath<'a>,
-    /// X-Forwarded-Client-Cert.
-    pub forwarded: Option<&'a [u8]>,
     /// All headers, names in lower case.
     pub headers: &'a [(String, Vec<u8>)],
 }
@@ -90,13 +89,9 @@ pub struct Policy {
 
 impl Policy {
     /// Decides on a request. A pure function: time is part of the request.
-    pub fn decide(
-        &self,
-        request: &Request<'_>,
-        direct: &Result<Option<DirectPeer>, Reason>,
-    ) -> Decision<'_> {
+    pub fn decide(&self, request: &Request<'_>, caller: &Caller) -> Decision<'_> {
         let mut evidence = Evidence::default();
-        match self.check(request, direct, &mut evidence) {
+        match self.check(request, caller, &mut evidence) {
             Ok(()) => Decision::Allow(Permit::on(evidence)),
             Err(reason) => Decision::Deny(Denial { reason, evidence }),
         }
@@ -105,41 +100,19 @@ impl Policy {
     fn check<'p>(
         &'p self,
         request: &Request<'_>,
-        direct: &Result<Option<DirectPeer>, Reason>,
+        caller: &Caller,
         evidence: &mut Evidence<'p>,
     ) -> Result<(), Reason> {
-        match self.identify(request, direct, evidence) {
+        match identify(caller, request.now, evidence) {
             Err(reason) if !reason.is_missing_identity() => return Err(reason),
             Err(reason) if !self.admits_anonymous(request) => return Err(reason),
             Err(_) | Ok(()) => {}
         }
-        self.check_revoked(evidence)?;
-        self.enforce(Check::Pins, self.check_pins(evidence), evidence)?;
+        caller.revoked?;
+        let pins = evidence.standing.as_ref().map_or(Ok(()), |it| it.pins);
+        self.enforce(Check::Pins, pins, evidence)?;
         let authorized = self.authorize(request, evidence);
         self.enforce(Check::Authorization, authorized, evidence)
-    }
-
-    fn identify(
-        &self,
-        request: &Request<'_>,
-        direct: &Result<Option<DirectPeer>, Reason>,
-        evidence: &mut Evidence<'_>,
-    ) -> Result<(), Reason> {
-        let direct = direct.as_ref().map_err(|&reason| reason)?;
-        let direct = direct.as_ref().ok_or(Reason::NoCertificate)?;
-        let peer = evidence.peer.insert(direct.peer.clone());
-        self.check_validated(direct)?;
-        check_validity(peer, request.now)?;
-        if self.speaks_for_others(direct) {
-            evidence.intermediary = evidence.peer.take();
-            let client = direct.speaks_for(request.forwarded)?;
-            let client = client.ok_or(Reason::NoCertificate)?;
-            check_validity(evidence.peer.insert(client), request.now)?;
-        }
-        let peer = evidence.peer.as_ref().ok_or(Reason::InternalError)?;
-        let identity = self.identity.identify(peer);
-        evidence.identity = Some(identity.map_err(|error| error.reason())?);
-        Ok(())
     }
 
     /// Whether Envoy vouches for a peer's certificate as `certificate.validation` wants it. A principal has
@@ -170,22 +143,19 @@ impl Policy {
         self.missing == MissingIdentity::Strip || self.anonymous_paths.iter().any(is_path)
     }
 
-    fn check_revoked(&self, evidence: &Evidence<'_>) -> Result<(), Reason> {
-        let peers = [&evidence.peer, &evidence.intermediary];
-        let certificates = peers.into_iter().flatten().filter_map(Peer::certificate);
-        let is_revoked = |certificate| self.revoked.contains(certificate);
-        match certificates.into_iter().any(is_revoked) {
+    /// Whether none of these peers has a certificate that is revoked.
+    ///
+    /// # Errors
+    /// [`Reason::Revoked`].
+    pub fn check_revoked<'a>(
+        &self,
+        peers: impl IntoIterator<Item = &'a Peer>,
+    ) -> Result<(), Reason> {
+        let mut certificates = peers.into_iter().filter_map(Peer::certificate);
+        match certificates.any(|certificate| self.revoked.contains(certificate)) {
             true => Err(Reason::Revoked),
             false => Ok(()),
         }
-    }
-
-    fn check_pins(&self, evidence: &Evidence<'_>) -> Result<(), Reason> {
-        let Some(identity) = &evidence.identity else {
-            return Ok(());
-        };
-        let certificate = evidence.peer.as_ref().and_then(Peer::certificate);
-        self.pins.check(&identity.user, certificate)
     }
 
     fn authorize<'p>(
@@ -196,7 +166,7 @@ impl Policy {
         let Some(authorization) = &self.authorization else {
             return Ok(());
         };
-        let identity = evidence.identity.as_ref();
+        let identity = evidence.identity();
         let question = Question {
             user: identity.map(|identity| &identity.user),
             peer: identity.and(evidence.peer.as_ref()),
@@ -232,6 +202,22 @@ impl Policy {
             other => other,
         }
     }
+}
+
+/// Notes who the caller is, as far as it may be told at this time.
+fn identify(caller: &Caller, now: Timestamp, evidence: &mut Evidence<'_>) -> Result<(), Reason> {
+    let direct = caller.direct.as_ref().map_err(|&reason| reason)?;
+    let peer = evidence.peer.insert(direct.clone());
+    caller.validated?;
+    check_validity(peer, now)?;
+    if let Some(client) = &caller.client {
+        evidence.intermediary = evidence.peer.take();
+        let client = client.as_ref().map_err(|&reason| reason)?;
+        check_validity(evidence.peer.insert(client.clone()), now)?;
+    }
+    let standing = caller.standing.as_ref().map_err(|&reason| reason)?;
+    evidence.standing = Some(standing.clone());
+    Ok(())
 }
 
 /// RFC 5280 section 4.1.2.5: both ends of the validity belong to it. Envoy looked at it only in the handshake.

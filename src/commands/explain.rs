@@ -53,8 +53,9 @@ impl Explain {
         let headers = self.headers();
         let head = RequestHead::of(&headers);
         let peer = DirectPeer::read(&attributes, head.forwarded().as_deref());
+        let caller = configuration.caller(&peer, head.forwarded().as_deref());
         let now = self.at.map_or_else(now, Ok)?;
-        let outcome = configuration.serve(&head, now, &peer, |charge| Ok(unused(charge, now)));
+        let outcome = configuration.serve(&head, now, &caller, |charge| Ok(unused(charge, now)));
         let report = Report::of(&outcome);
         if !self.json {
             return Ok(report.lines());
@@ -133,12 +134,9 @@ impl<'a> Report<'a> {
             decision: outcome.decision.as_str(),
             reason: reason.map(|reason| reason.as_str()),
             status: reason.map(|reason| reason.status().code()),
-            user: evidence
-                .identity
-                .as_ref()
-                .map(|identity| identity.user.as_str()),
+            user: evidence.identity().map(|identity| identity.user.as_str()),
             headers: headers
-                .map(|(name, value)| (*name, value.as_str()))
+                .map(|(name, value)| (name.as_str(), value.as_str()))
                 .collect(),
             rule: evidence.rule,
             observed: evidence.observed_names(),

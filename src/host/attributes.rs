@@ -12,7 +12,7 @@ use crate::timestamp::Timestamp;
 
 /// Asks Envoy for the least that tells who is there: each answer costs a copy into the VM.
 pub(super) fn read_direct_peer(
-    forwarded: Option<&[u8]>,
+    forwarded: impl FnOnce() -> Option<Vec<u8>>,
 ) -> Result<Result<Option<DirectPeer>, Reason>, Reason> {
     let certificate = attribute(&["connection", "peer_certificate"])?;
     let digest = match certificate {
@@ -30,7 +30,9 @@ pub(super) fn read_direct_peer(
         sha256_peer_certificate_digest: digest.as_deref(),
         peer_principal: principal.as_deref(),
     };
-    Ok(DirectPeer::read(&attributes, forwarded))
+    // Envoy 1.38 and later show the certificate itself.
+    let forwarded = certificate.is_none().then(forwarded).flatten();
+    Ok(DirectPeer::read(&attributes, forwarded.as_deref()))
 }
 
 pub(super) fn connection_id() -> Result<Option<u64>, Reason> {

@@ -65,7 +65,8 @@ pub(crate) fn serve_head<'p>(
     let headers: Vec<_> = headers.iter().map(owned).collect();
     let head = RequestHead::of(&headers);
     let peer = DirectPeer::read(attributes, head.forwarded().as_deref());
-    configuration.serve(&head, now, &peer, |charge| Ok(unused(charge, now)))
+    let caller = configuration.caller(&peer, head.forwarded().as_deref());
+    configuration.serve(&head, now, &caller, |charge| Ok(unused(charge, now)))
 }
 
 /// A limit of which nothing has been used.

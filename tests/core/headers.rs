@@ -13,13 +13,8 @@ fn set(value: &Value, certificate: &[u8]) -> Result<Vec<(String, String)>, Reaso
     let outcome = serve(&configuration, certificate);
     match outcome.decision.reason() {
         Some(reason) => Err(reason),
-        None => Ok(owned(outcome.headers)),
+        None => Ok(outcome.headers.to_vec()),
     }
-}
-
-fn owned(headers: Vec<(&str, String)>) -> Vec<(String, String)> {
-    let owned = |(name, value): (&str, String)| (name.to_owned(), value);
-    headers.into_iter().map(owned).collect()
 }
 
 /// The value of one kind, for this certificate.

@@ -40,7 +40,8 @@ impl Proxy {
         let head = RequestHead::of(&headers);
         let peer = DirectPeer::read(&attributes, None);
         let charge = |charge: &Charge| self.charge(charge, at);
-        let served = configuration.serve(&head, now(), &peer, charge);
+        let caller = configuration.caller(&peer, None);
+        let served = configuration.serve(&head, now(), &caller, charge);
         let told = |allowance| configuration.limit_headers(allowance);
         let evidence = served.decision.evidence();
         Served {

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use http_body_util::BodyExt;
 use hyper::Request;
@@ -104,6 +105,11 @@ impl Envoy {
             address,
             directory,
         })
+    }
+
+    /// The CPU time of all its threads so far.
+    pub(crate) fn cpu_time(&self) -> Duration {
+        self.process.cpu_time()
     }
 
     /// Where clients connect.

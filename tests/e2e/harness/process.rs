@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::{LazyLock, mpsc};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -60,6 +61,16 @@ impl Process {
             self.name,
             tail.join("\n")
         );
+    }
+
+    /// The CPU time of all threads so far.
+    pub(crate) fn cpu_time(&self) -> Duration {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let of_thread = |thread: io::Result<fs::DirEntry>| {
+            let statistics = fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+            statistics.split(' ').next()?.parse::<u64>().ok()
+        };
+        Duration::from_nanos(threads.filter_map(of_thread).sum())
     }
 }
 

@@ -1,0 +1,98 @@
+//! What the filter adds to a request: `cargo bench --bench request`.
+//!
+//! For every row of `filters.yaml` a real Envoy with one worker answers requests over kept-alive mTLS connections. The
+//! CPU time of its process over a fixed number of requests counts, in rounds that go through all rows in turn; of all
+//! rounds the cheapest. Only ratios within one run mean something.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a benchmark fails by panicking, and lives in real time"
+)]
+
+#[allow(dead_code, reason = "the tests use the rest of it")]
+#[path = "../../tests/e2e/harness/mod.rs"]
+mod harness;
+
+mod load;
+mod variants;
+
+use harness::certs::Authority;
+use harness::envoy::{Envoy, Launch};
+use load::{Client, ask_all};
+use variants::Variant;
+
+/// Requests of a round.
+const REQUESTS: usize = 16_000;
+
+struct Row {
+    name: String,
+    envoy: Envoy,
+    client: Client,
+    /// Nanoseconds of CPU for each request, of the cheapest round.
+    cost: f64,
+}
+
+#[tokio::main]
+async fn main() {
+    let rounds = std::env::var("ROUNDS").map_or(8, |text| text.parse().unwrap());
+    let only = std::env::var("ONLY").unwrap_or_default();
+    let authority = Authority::new();
+    let credentials = authority.client("alice@example.com");
+    let mut rows = Vec::new();
+    for variant in variants::all(&credentials) {
+        if only.is_empty() || only.split(',').any(|name| name == variant.name) {
+            rows.push(row(variant, &authority, &credentials).await);
+        }
+    }
+    for _ in 0..rounds {
+        rows.iter_mut().for_each(round);
+    }
+    let none = rows[0].cost;
+    for row in &rows {
+        println!(
+            "{:16} {:8.2} {:8.2}",
+            row.name,
+            row.cost / 1000.0,
+            (row.cost - none) / 1000.0
+        );
+    }
+}
+
+async fn row(
+    variant: Variant,
+    authority: &Authority,
+    credentials: &harness::certs::Credentials,
+) -> Row {
+    let directory = tempfile::tempdir().unwrap();
+    let path = variant.write(directory.path(), authority);
+    let launch = Launch {
+        version: None,
+        concurrency: 1,
+    };
+    let envoy = Envoy::boot(&launch, &path, directory).await;
+    let envoy = envoy.unwrap_or_else(|log| panic!("{} does not boot:\n{log}", variant.name));
+    let client = Client::new(envoy.address(), authority, credentials);
+    Row {
+        name: variant.name,
+        envoy,
+        client,
+        cost: f64::INFINITY,
+    }
+}
+
+fn round(row: &mut Row) {
+    let mut connections = row.client.connect_all();
+    // V8 compiles what is used often, and the certificate is read.
+    ask_all(&mut connections, REQUESTS / 8);
+    let before = row.envoy.cpu_time();
+    ask_all(&mut connections, REQUESTS);
+    let used = row.envoy.cpu_time() - before;
+    row.cost = row.cost.min(used.as_nanos() as f64 / REQUESTS as f64);
+}

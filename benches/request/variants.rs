@@ -1,0 +1,115 @@
+//! The Envoys that are compared: one listener with mTLS, one direct response, and between them the filters of
+//! a row of `filters.yaml`.
+
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+use serde_yaml_ng::Mapping;
+
+use crate::harness::artifacts;
+use crate::harness::certs::{Authority, Credentials};
+
+/// How many users of `$PINS` have a pin.
+const PINNED: usize = 10_000;
+
+/// A row of the table.
+pub(crate) struct Variant {
+    pub(crate) name: String,
+    filters: Vec<Value>,
+}
+
+/// The rows of `filters.yaml` in their order, for a client with these credentials.
+pub(crate) fn all(client: &Credentials) -> Vec<Variant> {
+    let text = include_str!("filters.yaml");
+    let text = text.replace("$SHA256", &client.sha256());
+    let text = text.replace("$PINS", &pins(&client.sha256()));
+    let rows: Mapping = serde_yaml_ng::from_str(&text).unwrap();
+    let row = |(name, row)| {
+        variant(
+            serde_yaml_ng::from_value(name).unwrap(),
+            &serde_json::to_value(row).unwrap(),
+        )
+    };
+    rows.into_iter().map(row).collect()
+}
+
+fn pins(sha256: &str) -> String {
+    let others = (0..PINNED).map(|user| {
+        (
+            format!("user{user}@example.com"),
+            json!([format!("sha256:{user:064x}")]),
+        )
+    });
+    let pins: Map<String, Value> = others
+        .chain([(
+            "alice@example.com".to_owned(),
+            json!([format!("sha256:{sha256}")]),
+        )])
+        .collect();
+    Value::from(pins).to_string()
+}
+
+fn variant(name: String, row: &Value) -> Variant {
+    let filters = match (row.get("plugin"), row.get("filters")) {
+        (Some(plugin), _) => vec![wasm(&plugin.to_string())],
+        (None, Some(filters)) => filters.as_array().unwrap().clone(),
+        (None, None) => Vec::new(),
+    };
+    Variant { name, filters }
+}
+
+fn wasm(configuration: &str) -> Value {
+    let string = "type.googleapis.com/google.protobuf.StringValue";
+    json!({
+        "name": "mtls_identity",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
+            "config": {
+                "name": "mtls_identity",
+                "root_id": "mtls_identity",
+                "failure_policy": "FAIL_RELOAD",
+                "vm_config": {
+                    "vm_id": "mtls_identity",
+                    "runtime": "envoy.wasm.runtime.v8",
+                    "code": {"local": {"filename": std::env::var("WASM").unwrap_or_else(|_| artifacts::wasm().display().to_string())}},
+                },
+                "configuration": {"@type": string, "value": configuration},
+            },
+        },
+    })
+}
+
+impl Variant {
+    /// Writes the configuration of its Envoy into this folder; returns its path.
+    pub(crate) fn write(&self, directory: &Path, authority: &Authority) -> std::path::PathBuf {
+        let server = authority.server();
+        let file = |name: &str, content: &str| {
+            let path = directory.join(name);
+            std::fs::write(&path, content).unwrap();
+            json!({"filename": path})
+        };
+        let tls = json!({
+            "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+            "require_client_certificate": true,
+            "disable_stateless_session_resumption": true,
+            "disable_stateful_session_resumption": true,
+            "common_tls_context": {
+                "tls_certificates": [{
+                    "certificate_chain": file("server.crt", &server.pem()),
+                    "private_key": file("server.key", &server.key_pem()),
+                }],
+                "validation_context": {"trusted_ca": file("ca.crt", &authority.pem())},
+            },
+        });
+        let mut value: Value = serde_yaml_ng::from_str(include_str!("envoy.yaml")).unwrap();
+        let chain = &mut value["static_resources"]["listeners"][0]["filter_chains"][0];
+        chain["transport_socket"]["typed_config"] = tls;
+        let filters = chain["filters"][0]["typed_config"]["http_filters"]
+            .as_array_mut()
+            .unwrap();
+        filters.splice(0..0, self.filters.iter().cloned());
+        let path = directory.join("envoy.json");
+        std::fs::write(&path, value.to_string()).unwrap();
+        path
+    }
+}
