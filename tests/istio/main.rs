@@ -23,5 +23,6 @@ mod manifests;
 mod configuration;
 mod files;
 mod image;
+mod pages;
 mod references;
 mod second_line;

@@ -45,6 +45,12 @@ pub(crate) fn documents(text: &str) -> Vec<Value> {
 #[derive(Clone, Debug)]
 pub(crate) struct Manifests(Vec<Value>);
 
+impl From<Vec<Value>> for Manifests {
+    fn from(objects: Vec<Value>) -> Self {
+        Self(objects)
+    }
+}
+
 impl Manifests {
     /// Rendered once per test process.
     pub(crate) fn of(overlay: &'static str) -> Self {

@@ -21,5 +21,6 @@ mod agents;
 mod failure;
 mod forwarded;
 mod gateway;
+mod lua;
 mod users;
 mod waypoint;

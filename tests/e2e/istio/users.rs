@@ -1,9 +1,12 @@
 //! Users behind the ingress gateway: two Envoys, two TLS hops, and their CN at the MCP gateway.
 
 use super::mesh::Mesh;
-use super::proxy::Proxy;
+use super::proxy::{Proxy, configured};
 use super::release::{OLDEST_AND_NEWEST, RELEASES, Release};
-use crate::harness::forged::{FORGED, assert_only_user, lines};
+use serde_json::json;
+
+use crate::harness::client::Client;
+use crate::harness::forged::{FORGED, assert_nobody, assert_only_user, lines};
 use crate::harness::gateway::Received;
 use crate::harness::leaf::{Leaf, common_name, san_dns, san_uri};
 use crate::harness::raw::{get_bytes, upgrade_bytes};
@@ -181,6 +184,36 @@ async fn a_user_whose_certificate_forges_elements_is_refused_or_themselves() {
         assert!(!denied.contains("forwarded_ambiguous: 1"), "{denied}");
         let ambiguous = "wasmcustom.mtls_identity.deny.forwarded_ambiguous";
         assert!(sidecar.envoy.stat(ambiguous).await > Some(0));
+    }
+}
+
+/// While clients with a JWT are let in as well: who shows no certificate goes on as nobody, never as who they write.
+#[tokio::test]
+async fn where_a_certificate_is_optional_who_has_none_goes_on_without_an_identity() {
+    let optional = || configured(|filter| filter["identity"]["missing"] = json!("strip"));
+    for release in OLDEST_AND_NEWEST {
+        let mesh = Mesh::of("sidecar", release).await;
+        let sidecar = mesh.sidecar_with(optional(), |_| {}).await;
+        let ingress = mesh.ingress_with(&sidecar, optional(), |envoy| {
+            let listener = &mut envoy["static_resources"]["listeners"][0];
+            let tls = &mut listener["filter_chains"][0]["transport_socket"]["typed_config"];
+            tls["require_client_certificate"] = json!(false);
+        });
+        let ingress = ingress.await;
+        let alice = mesh.user(&ingress, ALICE);
+        assert_user(&alice.get("/").await.unwrap().gateway(), ALICE);
+        let nobody = Client::new(ingress.envoy.address(), mesh.users.certificate());
+        let element = super::forwarded::element(&mesh.users.client("admin@example.com"));
+        let forged = [
+            ("x-ssl-client-s-dn-cn", FORGED),
+            ("x-ssl-client-verify", FORGED),
+            (XFCC, element.as_str()),
+            ("authorization", "Bearer token"),
+        ];
+        let received = nobody.get_with("/", &forged).await.unwrap().gateway();
+        assert_nobody(&received);
+        assert_eq!(received.values("authorization"), ["Bearer token"]);
+        assert!(received.values(XFCC).is_empty());
     }
 }
 
