@@ -7,7 +7,7 @@ use super::mesh::{AGENT, AGENT_USER, Mesh};
 use super::release::{RELEASES, Release};
 use crate::harness::client::empty;
 use crate::harness::forged::{assert_only_user, lines};
-use crate::harness::leaf::san_uri;
+use crate::harness::leaf::{Leaf, common_name, san_uri};
 use crate::harness::raw::get_bytes;
 
 const RBAC: &str = "RBAC: access denied";
@@ -106,6 +106,18 @@ async fn a_workload_that_is_no_agent_and_no_ingress_gets_in_as_nobody() {
     let caller = mesh.caller_with(&sidecar, &mesh.workload_with(&two));
     let answer = caller.get_with("/", &header).await.unwrap();
     answer.assert_denied(403, "ambiguous_identity");
+    assert_eq!(mesh.application.received(), []);
+}
+
+/// Istio's CA writes the SPIFFE ID itself as a CN, where a workload asks for one. That is nobody.
+#[tokio::test]
+async fn an_agent_with_its_spiffe_id_as_cn_is_refused() {
+    let mesh = Mesh::of("sidecar", Release::newest()).await;
+    let sidecar = mesh.sidecar().await;
+    let leaf = Leaf::of([common_name(AGENT)]).subject_alt_names(&[san_uri(AGENT)]);
+    let caller = mesh.caller_with(&sidecar, &mesh.authority.issue(&leaf));
+    let answer = caller.get("/").await.unwrap();
+    answer.assert_denied(403, "invalid_identity");
     assert_eq!(mesh.application.received(), []);
 }
 
