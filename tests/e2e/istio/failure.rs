@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use super::mesh::{AGENT, AGENT_USER, Mesh};
 use super::policies::deny_all;
@@ -85,7 +86,7 @@ async fn from_one_failure_to_the_next_nobody_passes_who_should_not() {
 
         // A module that crashes on every request.
         let before = mesh.application.received().len();
-        sidecar.discover(&with_module(&sidecar, &trap::module(&folder)));
+        sidecar.discover(&with_module(&sidecar, &trap::on_requests(&folder)));
         answers(&agent, 503).await;
         let seen = mesh.application.received();
         for _ in 0..3 {
@@ -195,4 +196,41 @@ async fn a_waypoint_without_the_filter_lets_nobody_through_whatever_they_write()
         }
         assert_eq!(mesh.application.received(), []);
     }
+}
+
+/// A module that takes its configuration twice, for Envoy's own check and for its first VM, and then no more.
+fn left_out(folder: &TempDir) -> Discovery {
+    let module = trap::after_configurations(folder, 2);
+    Box::new(move |istiod| istiod.resource(module.to_str().unwrap()))
+}
+
+fn without_guard(bootstrap: &mut Value) {
+    let listener = &mut bootstrap["static_resources"]["listeners"][0];
+    let manager = &mut listener["filter_chains"][0]["filters"][0]["typed_config"];
+    let filters = manager["http_filters"].as_array_mut().unwrap();
+    filters.retain(|filter| filter["typed_config"]["rules"]["action"] != "DENY");
+}
+
+/// Envoy takes a filter whose VM fails on a worker only, leaves it out there and serves on.
+#[tokio::test]
+async fn a_filter_that_envoy_leaves_out_by_itself_lets_nobody_through() {
+    for release in RELEASES {
+        let folder = tempfile::tempdir().unwrap();
+        let mesh = Mesh::of("sidecar", release).await;
+        let sidecar = mesh.sidecar_with(left_out(&folder), |_| {}).await;
+        let agent = mesh.caller(&sidecar, AGENT);
+        for headers in [&FORGED[..], &[]] {
+            let answer = agent.get_with("/", headers).await.unwrap();
+            // In the chain it would have crashed, with 503.
+            assert_eq!((answer.status, answer.body), (403, RBAC.into()));
+        }
+        assert_eq!(mesh.application.received(), []);
+    }
+    // So much for the guard. Without it the request passes, but what the client wrote does not.
+    let folder = tempfile::tempdir().unwrap();
+    let mesh = Mesh::of("sidecar", Release::newest()).await;
+    let sidecar = mesh.sidecar_with(left_out(&folder), without_guard).await;
+    let agent = mesh.caller(&sidecar, AGENT);
+    let received = agent.get_with("/", &FORGED).await.unwrap().gateway();
+    assert_eq!(received.owned(), []);
 }
