@@ -105,6 +105,7 @@ if [[ -z $module ]]; then
   [[ $module == /* ]] || module=$root/$module
 fi
 folder=${LAYOUT:-$root/target/istio/image}
+[[ ! -e $folder || -f $folder/oci-layout ]] || die "$folder is there and is no OCI layout"
 # Whole or not at all: what was there stays until the new one is complete.
 mkdir -p "$(dirname "$folder")"
 new=$(mktemp -d "$(dirname "$folder")/.image.XXXXXX")

@@ -263,6 +263,10 @@ fn what_is_no_module_or_no_reference_makes_no_image() {
         let said = refused(image_script(&module, &layout).arg(reference));
         assert!(said.contains("REGISTRY/NAME:TAG"), "{said}");
     }
+    // A folder that is something else is not taken for one to be replaced.
+    let mut elsewhere = image_script(&module, folder.path());
+    let said = refused(&mut elsewhere);
+    assert!(said.contains("is no OCI layout"), "{said}");
     // What is left over of an attempt is taken away.
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
