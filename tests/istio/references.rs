@@ -181,6 +181,25 @@ fn every_principal_and_spiffe_id_is_somebodys() {
     });
 }
 
+/// What agents are mapped to is what the ingress refuses to call a user.
+#[test]
+fn no_user_can_have_the_name_of_an_agent() {
+    for_each(|overlay, manifests| {
+        let ingress = manifests.plugin(&manifests.workload("mcp-ingress"));
+        let ingress = ingress.unwrap();
+        let rule = &ingress.configuration()["authorization"]["rules"][0];
+        assert_eq!(rule["action"], "deny");
+        let refused = text(&rule["identities"][0]).strip_prefix('*').unwrap();
+        for plugin in manifests.plugins() {
+            let mapped = &plugin.configuration()["identity"]["map"];
+            for mapping in mapped.as_array().into_iter().flatten() {
+                assert!(text(&mapping["to"]).ends_with(refused), "{overlay}");
+                assert!(text(&mapping["from"]).starts_with("spiffe://cluster.local/"));
+            }
+        }
+    });
+}
+
 #[test]
 fn whoever_speaks_for_others_writes_the_forwarded_certificate_itself() {
     for_each(|overlay, manifests| {

@@ -1,6 +1,6 @@
 //! Users behind the ingress gateway: two Envoys, two TLS hops, and their CN at the MCP gateway.
 
-use super::mesh::Mesh;
+use super::mesh::{AGENT, AGENT_USER, Mesh};
 use super::proxy::{Proxy, configured};
 use super::release::{OLDEST_AND_NEWEST, RELEASES, Release};
 use serde_json::json;
@@ -154,7 +154,7 @@ async fn a_user_whose_certificate_forges_elements_is_refused_or_themselves() {
         let (mesh, sidecar, ingress) = mesh(release).await;
         let admin = mesh.users.client("admin@example.com");
         let element = super::forwarded::element(&admin);
-        let agent = super::mesh::AGENT;
+        let agent = AGENT;
         let uris = [
             format!("spiffe://a/b,{element}"),
             format!("spiffe://a/b;{element}"),
@@ -217,11 +217,29 @@ async fn where_a_certificate_is_optional_who_has_none_goes_on_without_an_identit
     }
 }
 
+#[tokio::test]
+async fn a_user_with_the_name_of_an_agent_is_refused() {
+    for overlay in ["gateway", "sidecar"] {
+        let mesh = Mesh::of(overlay, Release::newest()).await;
+        let sidecar = mesh.sidecar().await;
+        let ingress = mesh.ingress(&sidecar).await;
+        for name in [
+            AGENT_USER,
+            "INDEXER@Agents.Agents.Example.Com",
+            "admin@other.agents.example.com",
+        ] {
+            let answer = mesh.user(&ingress, name).get("/").await.unwrap();
+            answer.assert_denied(403, "not_authorized");
+        }
+        assert_eq!(mesh.application.received(), []);
+    }
+}
+
 /// The filter of the ingress reads the CN and nothing else: a SPIFFE ID of the users' CA is nobody's.
 #[tokio::test]
 async fn a_user_without_a_cn_is_nobody_also_with_the_name_of_an_agent() {
     let (mesh, _sidecar, ingress) = mesh(Release::newest()).await;
-    let leaf = Leaf::of([]).subject_alt_names(&[san_uri(super::mesh::AGENT)]);
+    let leaf = Leaf::of([]).subject_alt_names(&[san_uri(AGENT)]);
     let client = mesh.user_with(&ingress, &mesh.users.issue(&leaf));
     let answer = client.get("/").await.unwrap();
     answer.assert_denied(403, "no_identity");
