@@ -30,6 +30,7 @@ mod forgery;
 mod hop_by_hop;
 mod hostile;
 mod identity;
+mod istio;
 mod limits;
 mod load;
 mod monitoring;

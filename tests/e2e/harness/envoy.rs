@@ -168,8 +168,11 @@ async fn addresses(directory: &Path) -> Option<(SocketAddr, SocketAddr)> {
     let ready = admin(address, "/ready").await.ok()?;
     let listeners = admin(address, "/listeners?format=json").await.ok()?;
     let listeners: Value = serde_json::from_str(&listeners).ok()?;
-    let socket = &listeners["listener_statuses"][0]["local_address"]["socket_address"];
-    let port = u16::try_from(socket["port_value"].as_u64()?).ok()?;
+    // One that is inside of Envoy has no port.
+    let mut ports = listeners["listener_statuses"].as_array()?.iter();
+    let port = ports
+        .find_map(|listener| listener["local_address"]["socket_address"]["port_value"].as_u64())?;
+    let port = u16::try_from(port).ok()?;
     (ready.trim() == "LIVE").then_some((address, SocketAddr::from(([127, 0, 0, 1], port))))
 }
 

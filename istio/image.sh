@@ -1,0 +1,123 @@
+#!/usr/bin/env bash
+# Puts the filter into an image that Istio takes, and pushes it.
+#
+#   istio/image.sh                          builds target/istio/image, an OCI layout, and prints its digest
+#   istio/image.sh REGISTRY/NAME:TAG        pushes it as well, and prints the two lines for istio/image/image.yaml
+#   istio/image.sh --plain-http REGISTRY/…  to a registry without TLS, on this machine, say
+#
+# WASM=FILE takes this module instead of building one, LAYOUT=FOLDER is where the layout goes. Needs Python 3, and
+# to push, skopeo (`skopeo login REGISTRY` first; the one of the PATH, or Debian's).
+#
+# It is the "compat" variant of the Wasm image specification: one layer of a standard media type with plugin.wasm in
+# it. The same module gives the same image, byte for byte: no times, no owners, and a layer that is not compressed,
+# because no two versions of zlib need agree on how.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+die() {
+  echo "image.sh: $*" >&2
+  exit 1
+}
+
+# layout MODULE FOLDER: writes the OCI layout, prints the digest of its manifest.
+layout() {
+  python3 - "$@" <<'PYTHON'
+import hashlib, io, json, os, struct, sys, tarfile, zlib
+
+module, folder = sys.argv[1:]
+with open(module, "rb") as file:
+    wasm = file.read()
+if wasm[:8] != b"\0asm\1\0\0\0":
+    sys.exit(f"image.sh: {module} is no WebAssembly module")
+
+def archive(name, content):
+    """A tar archive with one file, of nobody and no time."""
+    entry = tarfile.TarInfo(name)
+    entry.size, entry.mode = len(content), 0o644
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        tar.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
+
+def gzip(content):
+    """RFC 1952 around stored blocks (RFC 1951 section 3.2.4)."""
+    blocks = [content[start:start + 0xffff] for start in range(0, len(content), 0xffff)]
+    last = len(blocks) - 1
+    deflated = b"".join(struct.pack("<BHH", index == last, len(block), len(block) ^ 0xffff) + block
+                        for index, block in enumerate(blocks))
+    header = b"\x1f\x8b\x08\x00" + b"\0\0\0\0" + b"\x00\xff"
+    return header + deflated + struct.pack("<II", zlib.crc32(content), len(content))
+
+def blob(content):
+    digest = hashlib.sha256(content).hexdigest()
+    with open(os.path.join(folder, "blobs/sha256", digest), "wb") as file:
+        file.write(content)
+    return digest
+
+def descriptor(media_type, content):
+    return {"mediaType": "application/vnd.oci.image." + media_type, "digest": "sha256:" + blob(content),
+            "size": len(content)}
+
+def document(value):
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+os.makedirs(os.path.join(folder, "blobs/sha256"))
+tar = archive("plugin.wasm", wasm)
+config = document({"architecture": "wasm", "os": "wasip1", "config": {},
+                   "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(tar).hexdigest()]}})
+manifest = document({
+    "schemaVersion": 2,
+    "mediaType": "application/vnd.oci.image.manifest.v1+json",
+    "config": descriptor("config.v1+json", config),
+    "layers": [descriptor("layer.v1.tar+gzip", gzip(tar))],
+    "annotations": {"module.wasm.image/variant": "compat"},
+})
+index = {"schemaVersion": 2, "manifests": [descriptor("manifest.v1+json", manifest)]}
+for name, content in (("oci-layout", {"imageLayoutVersion": "1.0.0"}), ("index.json", index)):
+    with open(os.path.join(folder, name), "wb") as file:
+        file.write(document(content))
+print(hashlib.sha256(manifest).hexdigest())
+PYTHON
+}
+
+# Pushes the layout as it is: a digest that changes on the way would be another image.
+push() {
+  local skopeo
+  skopeo=$("$root/tests/debian.sh" skopeo)
+  "$skopeo" --insecure-policy copy --quiet --preserve-digests "--dest-tls-verify=$tls" "oci:$1" "docker://$2" >&2
+}
+
+tls=true
+if [[ ${1:-} == --plain-http ]]; then
+  tls=false
+  shift
+fi
+[[ $# -le 1 && ${1:-} != -* ]] || die "usage: image.sh [[--plain-http] REGISTRY/NAME:TAG]"
+reference=${1:-}
+[[ -z $reference || $reference =~ ^[a-z0-9.-]+(:[0-9]+)?/[a-z0-9._/-]+:[A-Za-z0-9._-]+$ ]] ||
+  die "$reference is not REGISTRY/NAME:TAG"
+command -v python3 >/dev/null || die "python3 is missing"
+
+module=${WASM:-}
+if [[ -z $module ]]; then
+  built=$("$root/wasm-build.sh")
+  module=${built%%$'\n'*}
+  [[ $module == /* ]] || module=$root/$module
+fi
+folder=${LAYOUT:-$root/target/istio/image}
+[[ ! -e $folder || -f $folder/oci-layout ]] || die "$folder is there and is no OCI layout"
+# Whole or not at all: what was there stays until the new one is complete.
+mkdir -p "$(dirname "$folder")"
+new=$(mktemp -d "$(dirname "$folder")/.image.XXXXXX")
+trap 'rm -rf "$new"' EXIT
+digest=$(layout "$module" "$new")
+chmod 755 "$new"
+rm -rf "$folder"
+mv "$new" "$folder"
+
+if [[ -z $reference ]]; then
+  printf '%s\nsha256:%s\n' "$folder" "$digest"
+else
+  push "$folder" "$reference"
+  printf '  url: oci://%s\n  sha256: "%s"\n' "$reference" "$digest"
+fi

@@ -1,0 +1,112 @@
+//! What the filter is told in each manifest.
+
+use mtls_identity::config::Configuration;
+use serde_json::Value;
+
+use crate::manifests::{Manifests, OVERLAYS, Plugin};
+
+fn plugins() -> Vec<(&'static str, Plugin)> {
+    let of = |overlay| Manifests::of(overlay).plugins().into_iter();
+    let overlays = OVERLAYS.into_iter();
+    overlays
+        .flat_map(|overlay| of(overlay).map(move |plugin| (overlay, plugin)))
+        .collect()
+}
+
+#[test]
+fn the_filter_itself_loads_every_configuration() {
+    let plugins = plugins();
+    assert_eq!(plugins.len(), 10, "one in each gateway, one behind it");
+    for (overlay, plugin) in plugins {
+        let text = plugin.configuration().to_string();
+        if let Err(error) = Configuration::parse(text.as_bytes()) {
+            panic!("{overlay}, {}: {error}", plugin.qualified_name());
+        }
+    }
+}
+
+#[test]
+fn no_plugin_fails_open_and_each_runs_in_front_of_istios_own_policies() {
+    for (overlay, plugin) in plugins() {
+        let wasm = plugin.wasm();
+        assert_eq!(wasm["failStrategy"], "FAIL_RELOAD", "{overlay}");
+        assert_eq!(wasm["pluginName"], "mtls_identity", "{overlay}");
+        assert_eq!(plugin.0["spec"]["phase"], "AUTHN", "{overlay}");
+    }
+}
+
+#[test]
+fn an_image_is_taken_by_its_digest_which_until_it_is_set_is_that_of_no_image() {
+    for (overlay, plugin) in plugins() {
+        let wasm = plugin.wasm();
+        assert_eq!(wasm["sha256"], "0".repeat(64), "{overlay}");
+        assert!(wasm["url"].as_str().unwrap().starts_with("oci://"));
+    }
+}
+
+/// All that the two kinds say in common.
+fn meaning(plugin: &Plugin) -> Value {
+    let mut spec = plugin.0["spec"].clone();
+    let spec = spec.as_object_mut().unwrap();
+    let wasm = spec.remove("wasm");
+    let wasm = wasm.iter().flat_map(|wasm| wasm.as_object().unwrap());
+    let wasm: Vec<_> = wasm
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    spec.extend(wasm);
+    spec.clone().into()
+}
+
+#[test]
+fn a_traffic_extension_says_what_its_wasm_plugin_says() {
+    for overlay in ["gateway", "sidecar", "waypoint"] {
+        let older = Manifests::of(overlay);
+        let newer = OVERLAYS.iter().find(|name| {
+            name.strip_prefix("traffic-extension/")
+                .is_some_and(|name| name == overlay)
+        });
+        let newer = Manifests::of(newer.unwrap());
+        let of = |manifests: &Manifests| {
+            let plugins = manifests.plugins().into_iter();
+            plugins
+                .map(|plugin| (plugin.qualified_name(), meaning(&plugin)))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(of(&older), of(&newer), "{overlay}");
+        assert_eq!(older.of_kind("TrafficExtension").count(), 0);
+        assert_eq!(newer.of_kind("WasmPlugin").count(), 0);
+        let rest = |manifests: &Manifests| {
+            let is_plugin = |object: &&Value| {
+                ["WasmPlugin", "TrafficExtension"].contains(&object["kind"].as_str().unwrap())
+            };
+            let objects = manifests.all().iter().filter(|object| !is_plugin(object));
+            objects.cloned().collect::<Vec<_>>()
+        };
+        assert_eq!(rest(&older), rest(&newer), "{overlay}");
+    }
+}
+
+#[test]
+fn the_mcp_gateway_looks_for_its_user_where_the_filter_writes_it() {
+    for overlay in OVERLAYS {
+        let manifests = Manifests::of(overlay);
+        let gateway = manifests.workload("mcp-gateway");
+        let environment = &gateway.pod["spec"]["containers"][0]["env"];
+        let value = |name: &str| {
+            let mut variables = environment.as_array().unwrap().iter();
+            let variable = variables.find(|variable| variable["name"] == name);
+            variable.unwrap_or_else(|| panic!("{name}"))["value"].clone()
+        };
+        // Without `headers.user` it is this one.
+        for plugin in manifests.plugins() {
+            assert_eq!(plugin.configuration()["headers"]["user"], Value::Null);
+        }
+        assert_eq!(value("PROXY_USER_HEADER"), "x-ssl-client-s-dn-cn");
+        assert_eq!(value("TRUST_PROXY_AUTH"), "true");
+        assert_eq!(value("TRUST_PROXY_AUTH_DANGEROUSLY"), "true");
+        assert_eq!(value("MCP_CLIENT_AUTH_ENABLED"), "false");
+        let exempt: Vec<String> =
+            serde_json::from_str(value("CSRF_EXEMPT_PATHS").as_str().unwrap()).unwrap();
+        assert!(exempt.contains(&"/mcp".to_owned()) && exempt.contains(&"/servers".to_owned()));
+    }
+}

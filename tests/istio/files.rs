@@ -1,0 +1,134 @@
+//! The files of `istio/` and what names them.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::manifests::{Manifests, OVERLAYS, documents, repository, strings};
+
+fn istio() -> PathBuf {
+    repository().join("istio")
+}
+
+/// Every file below a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths
+        .flat_map(|path| match path.is_dir() {
+            true => files(&path),
+            false => vec![path],
+        })
+        .collect()
+}
+
+/// The files that a kustomization takes, and those of the kustomizations it names, itself among them.
+fn reached(folder: &Path) -> BTreeSet<PathBuf> {
+    let file = folder.join("kustomization.yaml").canonicalize().unwrap();
+    let kustomization = &documents(&fs::read_to_string(&file).unwrap())[0];
+    let mut named = strings(&kustomization["resources"]);
+    named.extend(strings(&kustomization["components"]));
+    let patches = kustomization["patches"].as_array().into_iter().flatten();
+    named.extend(patches.filter_map(|patch| patch["path"].as_str()));
+    let mut all = BTreeSet::from([file]);
+    for name in named {
+        let path = folder.join(name).canonicalize();
+        let path = path.unwrap_or_else(|error| panic!("{name} in {folder:?}: {error}"));
+        match path.is_dir() {
+            true => all.extend(reached(&path)),
+            false => all.extend([path]),
+        }
+    }
+    all
+}
+
+#[test]
+fn every_manifest_is_part_of_an_overlay() {
+    let reached: BTreeSet<_> = OVERLAYS
+        .iter()
+        .flat_map(|overlay| reached(&istio().join(overlay)))
+        .collect();
+    let is_manifest = |path: &PathBuf| path.extension().is_some_and(|kind| kind == "yaml");
+    let manifests: BTreeSet<_> = files(&istio()).into_iter().filter(is_manifest).collect();
+    assert_eq!(reached, manifests);
+}
+
+#[test]
+fn every_patch_changes_or_deletes_something() {
+    for overlay in ["sidecar", "waypoint"] {
+        let folder = istio().join(overlay);
+        let text = fs::read_to_string(folder.join("kustomization.yaml")).unwrap();
+        let kustomization = &documents(&text)[0];
+        let rendered = Manifests::of(overlay);
+        let before = Manifests::of("gateway");
+        for patch in kustomization["patches"].as_array().unwrap() {
+            let text = match patch["path"].as_str() {
+                Some(path) => fs::read_to_string(folder.join(path)).unwrap(),
+                None => patch["patch"].as_str().unwrap().to_owned(),
+            };
+            for target in documents(&text) {
+                let of = |manifests: &Manifests| find(manifests, &target).cloned();
+                assert!(of(&before).is_some(), "nothing to patch: {target}");
+                assert_ne!(of(&before), of(&rendered), "{target}");
+            }
+        }
+    }
+}
+
+fn find<'a>(manifests: &'a Manifests, wanted: &Value) -> Option<&'a Value> {
+    let same =
+        |object: &&Value, field: &str| object["metadata"][field] == wanted["metadata"][field];
+    let mut objects = manifests.of_kind(wanted["kind"].as_str().unwrap());
+    objects.find(|object| same(object, "name") && same(object, "namespace"))
+}
+
+#[test]
+fn the_image_is_named_in_one_place() {
+    let image = fs::read_to_string(istio().join("image/image.yaml")).unwrap();
+    let image = &documents(&image)[0]["data"];
+    for overlay in OVERLAYS {
+        for plugin in Manifests::of(overlay).plugins() {
+            assert_eq!(plugin.wasm()["url"], image["url"]);
+            assert_eq!(plugin.wasm()["sha256"], image["sha256"]);
+        }
+        // It is for kustomize alone.
+        assert_eq!(Manifests::of(overlay).of_kind("ConfigMap").count(), 0);
+    }
+}
+
+/// Whoever makes the secrets by the commands in the comments makes what is asked for.
+#[test]
+fn the_secrets_that_are_asked_for_are_those_of_the_commands() {
+    for overlay in OVERLAYS {
+        let manifests = Manifests::of(overlay);
+        let gateway = manifests.object("Gateway", "mcp-ingress", "mcp-gateway");
+        let secret = &gateway.unwrap()["spec"]["servers"][0]["tls"]["credentialName"];
+        let secret = secret.as_str().unwrap();
+        let text = fs::read_to_string(istio().join("ingress/gateway.yaml")).unwrap();
+        assert!(text.contains(&format!(
+            "#   kubectl -n mcp-ingress create secret generic {secret} "
+        )));
+        for key in ["tls.crt", "tls.key", "ca.crt"] {
+            assert!(text.contains(&format!("--from-file={key}=")), "{key}");
+        }
+        let text = fs::read_to_string(istio().join("mcp-gateway/deployment.yaml")).unwrap();
+        let deployment = manifests.workload("mcp-gateway").pod;
+        let variables = deployment["spec"]["containers"][0]["env"].as_array();
+        let references = variables
+            .into_iter()
+            .flatten()
+            .filter_map(|variable| variable["valueFrom"]["secretKeyRef"].as_object());
+        let mut count = 0;
+        for reference in references {
+            let [name, key] = ["name", "key"].map(|field| reference[field].as_str().unwrap());
+            assert!(text.contains(&format!(
+                "#   kubectl -n mcp-system create secret generic {name} "
+            )));
+            assert!(text.contains(&format!("--from-literal={key}=")));
+            count += 1;
+        }
+        assert_eq!(count, 2);
+    }
+}

@@ -1,0 +1,86 @@
+//! What the pages of `istio/` tell the reader to write.
+
+use std::fs;
+use std::process::Command;
+
+use mtls_identity::config::Configuration;
+use serde_json::json;
+
+use crate::manifests::{Manifests, documents, output, repository};
+
+fn page(name: &str) -> String {
+    fs::read_to_string(repository().join("istio").join(name)).unwrap()
+}
+
+/// The code of the first block of this language that contains this.
+fn block(page: &str, language: &str, part: &str) -> String {
+    let fence = format!("```{language}\n");
+    let blocks = page.split(&fence).skip(1);
+    let mut blocks = blocks.filter_map(|rest| rest.split("```").next());
+    let found = blocks.find(|block| block.contains(part));
+    found.unwrap_or_else(|| panic!("no {part}")).to_owned()
+}
+
+#[test]
+fn the_overlay_that_observes_is_rendered_and_loaded() {
+    let text = block(&page("FROM-LUA.md"), "yaml", "observe");
+    fs::create_dir_all(repository().join("target")).unwrap();
+    // Beside the folder that it names.
+    let folder = tempfile::tempdir_in(repository().join("target")).unwrap();
+    let text = text.replace("../mtls-identity/istio", "../../istio");
+    fs::write(folder.path().join("kustomization.yaml"), text).unwrap();
+    let kubectl = output(&mut Command::new(
+        repository().join("tests/istio/kubectl.sh"),
+    ));
+    let rendered = output(
+        Command::new(kubectl.trim())
+            .arg("kustomize")
+            .arg(folder.path()),
+    );
+    let plugins = Manifests::from(documents(&rendered)).plugins();
+    assert_eq!(plugins.len(), 2);
+    for plugin in plugins {
+        let configuration = plugin.configuration();
+        assert_eq!(configuration["audit"], json!({"log": "all"}));
+        let text = configuration.to_string();
+        let loaded = Configuration::parse(text.as_bytes()).unwrap();
+        assert_eq!(loaded.policy.observe.len(), 3);
+    }
+}
+
+#[test]
+fn every_file_that_a_page_names_is_there() {
+    for name in ["README.md", "FROM-LUA.md"] {
+        let page = page(name);
+        let links = page.split("](").skip(1);
+        let links: Vec<_> = links.filter_map(|rest| rest.split(')').next()).collect();
+        assert!(!links.is_empty());
+        for link in links {
+            assert!(repository().join("istio").join(link).exists(), "{link}");
+        }
+        let applied = page.split("kubectl apply -k ").skip(1);
+        for folder in applied.filter_map(|rest| rest.split(['`', ' ', '\n']).next()) {
+            let file = repository().join(folder).join("kustomization.yaml");
+            assert!(file.exists(), "{folder}");
+        }
+    }
+}
+
+/// Whoever looks for what to change finds it by this word.
+#[test]
+fn what_is_to_be_changed_is_marked_where_it_stands() {
+    for (file, part) in [
+        ("ingress/gateway.yaml", "the host"),
+        ("ingress/virtual-service.yaml", "the host"),
+        ("sidecar/callers.yaml", "the namespace of the agents"),
+        ("sidecar/network-policy.yaml", "namespace"),
+        ("sidecar/wasm-plugin.yaml", "the trust domain"),
+        ("waypoint/wasm-plugin.yaml", "the domain"),
+        ("mcp-gateway/deployment.yaml", "the database"),
+        ("image/image.yaml", "both"),
+    ] {
+        let text = page(file).to_ascii_lowercase();
+        let mut marks = text.lines().filter(|line| line.contains("change"));
+        assert!(marks.any(|line| line.contains(part)), "{file}: {part}");
+    }
+}

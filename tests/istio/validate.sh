@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Checks every overlay of istio/ against schemas, unknown fields refused: validate.sh CRDS
+#
+# CRDS is a file with Istio's CustomResourceDefinitions (`kubectl get crd -o yaml` of a cluster will do). The Python
+# packages it takes are kept in .python/.
+set -euo pipefail
+
+[[ $# -eq 1 && -f $1 ]] || {
+  echo "usage: validate.sh FILE, with Istio's CustomResourceDefinitions in it" >&2
+  exit 1
+}
+crds=$(realpath "$1")
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+die() {
+  echo "validate.sh: $*" >&2
+  exit 1
+}
+
+wanted=tests/istio/requirements.txt
+packages=.python/istio-$(sha256sum "$wanted" | cut -c 1-16)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# Makes the folder of the packages, whole or not at all.
+fetch() {
+  mkdir -p .python
+  local new
+  new=$(mktemp -d .python/.new.XXXXXX)
+  python3 -m pip install --quiet --disable-pip-version-check --no-input --only-binary :all: --target "$new" \
+    --requirement "$wanted" >"$work/pip.log" 2>&1 || {
+    rm -rf "$new"
+    tail -n 3 "$work/pip.log" >&2
+    die "pip cannot fetch the packages of $wanted"
+  }
+  # Another run may have put it there in the meantime; that one is as good.
+  mv --no-target-directory "$new" "$packages" 2>/dev/null || rm -rf "$new"
+}
+
+validate() {
+  PYTHONPATH=$packages python3 tests/istio/validate.py "$crds" "$@"
+}
+
+[[ -d $packages ]] || fetch
+kubectl=$(tests/istio/kubectl.sh)
+for overlay in {,traffic-extension/}{gateway,sidecar,waypoint}; do
+  "$kubectl" kustomize "istio/$overlay" >"$work/${overlay//\//-}.yaml"
+done
+validate "$work"/*.yaml
+
+# A check that lets everything through would have said the same.
+for field in failStrategy containers configPatches readinessProbe mtls podSelector; do
+  sed "s/^\( *\)$field:/\1${field}s:/" "$work/sidecar.yaml" >"$work/broken"
+  if said=$(validate "$work/broken") || [[ $said != *"${field}s"* ]]; then
+    die "the check lets a misspelt $field pass"
+  fi
+done
