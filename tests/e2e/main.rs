@@ -31,6 +31,7 @@ mod hostile;
 mod identity;
 mod limits;
 mod load;
+mod migration;
 mod monitoring;
 mod older_envoy;
 mod policy;

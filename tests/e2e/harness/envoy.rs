@@ -141,9 +141,13 @@ impl Envoy {
         .await;
     }
 
+    pub(crate) fn access_log_path(&self) -> PathBuf {
+        self.directory.path().join("access.log")
+    }
+
     /// The lines of its access log so far.
     pub(crate) fn access_log(&self) -> Vec<Value> {
-        let log = fs::read_to_string(self.directory.path().join("access.log")).unwrap();
+        let log = fs::read_to_string(self.access_log_path()).unwrap();
         log.lines()
             .filter_map(|line| serde_json::from_str(line).ok())
             .collect()
