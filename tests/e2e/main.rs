@@ -21,6 +21,7 @@ mod harness;
 
 mod audit;
 mod certificate;
+mod certificates;
 mod configuration;
 mod counters;
 mod explain;
@@ -29,6 +30,7 @@ mod forgery;
 mod hop_by_hop;
 mod hostile;
 mod identity;
+mod kubernetes;
 mod limits;
 mod load;
 mod migration;
