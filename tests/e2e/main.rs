@@ -43,5 +43,6 @@ mod second_line;
 mod seen;
 mod spelling;
 mod transport;
+mod troubleshooting;
 mod update;
 mod xds;

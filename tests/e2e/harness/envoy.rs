@@ -127,6 +127,15 @@ impl Envoy {
         admin(self.admin, path).await
     }
 
+    pub(crate) fn log_path(&self) -> PathBuf {
+        self.process.log.clone()
+    }
+
+    /// Where its admin interface listens.
+    pub(crate) fn admin_address(&self) -> SocketAddr {
+        self.admin
+    }
+
     /// What it has logged, the filter's lines included.
     pub(crate) fn log(&self) -> String {
         self.process.log()
