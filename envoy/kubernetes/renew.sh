@@ -29,8 +29,9 @@ work=$(mktemp -d "$root/work/XXXXXX")
 export TMPDIR=$work  # nothing else can be written to
 trap 'rm -rf "$work"' EXIT
 
-# Mounted Secrets are links; what is copied is one state of them.
+# Mounted Secrets are links; what is copied is one state of them. Without a CA certs.sh would make one.
 for kind in crt key; do
+  [[ -s $root/etc/renew/ca/tls.$kind ]] || die "the Secret of the CA has no tls.$kind"
   cp "$root/etc/renew/ca/tls.$kind" "$work/ca.$kind"
   [[ ! -e $root/etc/renew/current/tls.$kind ]] || cp "$root/etc/renew/current/tls.$kind" "$work/tls.$kind"
 done

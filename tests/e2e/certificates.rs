@@ -13,7 +13,8 @@ use crate::harness::artifacts::repository;
 use crate::harness::certs::Credentials;
 use crate::harness::client::Client;
 use crate::harness::forged::assert_only_user;
-use crate::harness::{Fixture, PATIENCE, Site, eventually};
+use crate::harness::{Fixture, Site};
+use crate::rotation::until_shown;
 use crate::xds::{Crl, Xds};
 
 const BOB: &str = "bob@example.com";
@@ -150,16 +151,7 @@ async fn renewal_reaches_new_connections_in_one_move_and_open_ones_go_on() {
     );
     let new = credentials(&folder, "server");
     assert_ne!(new.sha256(), old.sha256());
-    eventually(
-        "Envoy shows the renewed certificate",
-        PATIENCE,
-        async || {
-            let stream = before.handshake().await.unwrap();
-            let shown = stream.get_ref().1.peer_certificates().unwrap();
-            (shown[0] == *new.certificate()).then_some(())
-        },
-    )
-    .await;
+    until_shown(&before, &new).await;
     for client in [before, client(&site, &folder)] {
         assert_only_user(&client.get("/").await.unwrap().gateway(), BOB);
     }

@@ -2,11 +2,8 @@
 
 use std::process::Command;
 
-use data_encoding::BASE64;
 use hyper::Request;
-use rcgen::PublicKeyData;
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
 use crate::harness::answer::Answer;
 use crate::harness::artifacts::{output, repository};
@@ -17,7 +14,8 @@ use crate::harness::forged::{assert_nobody, assert_only_user, lines};
 use crate::harness::gateway::Received;
 use crate::harness::leaf::{Leaf, common_name as cn};
 use crate::harness::raw::{get_bytes, upgrade_bytes};
-use crate::harness::{Fixture, PATIENCE, Site, eventually};
+use crate::harness::{Fixture, PATIENCE, Site, Update, eventually};
+use crate::policy::spki_pin;
 
 mod files;
 
@@ -172,11 +170,6 @@ async fn in_phases_2_and_3_a_bad_certificate_is_refused_and_not_taken_for_none()
     }
 }
 
-fn spki_pin(credentials: &Credentials) -> String {
-    let key = credentials.key().subject_public_key_info();
-    format!("spki-sha256:{}", BASE64.encode(&Sha256::digest(key)))
-}
-
 /// The administrator is pinned to the first of these; the second is of another key.
 fn pinned(fixture: Fixture) -> (Fixture, [Credentials; 2]) {
     let admins = [ADMIN, ADMIN].map(|name| fixture.authority().client(name));
@@ -282,6 +275,35 @@ async fn in_phase_4_the_limit_holds_that_phase_3_observes() {
         }
         assert_eq!(statuses[..21], [200; 21]);
         assert!(statuses.contains(&last), "{statuses:?}");
+    }
+}
+
+/// What a phase's configuration has of its own.
+fn become_phase(number: u8) -> impl FnOnce(&mut Bootstrap) {
+    let mut phase = Bootstrap::of(&rendered(number), repository());
+    move |envoy| {
+        let insists = phase.downstream_tls()["require_client_certificate"].clone();
+        envoy.downstream_tls()["require_client_certificate"] = insists;
+        envoy.plugin()["configuration"] = phase.plugin()["configuration"].clone();
+        envoy.hcm()["route_config"] = phase.hcm()["route_config"].clone();
+    }
+}
+
+#[tokio::test]
+async fn phases_follow_each_other_forth_and_back_while_envoy_serves() {
+    let mut site = phase(2).start_watched().await;
+    let alice = site.client(ALICE);
+    let nobody = site.client_without_certificate();
+    for number in [3, 4, 3, 2] {
+        assert_eq!(site.update(become_phase(number)).await, Update::Accepted);
+        // The new listener takes over a moment after it is accepted.
+        eventually("the phase holds", PATIENCE, async || {
+            let anonymous = nobody.get_with("/mcp", &[(AUTHORIZATION, JWT)]).await;
+            (anonymous.is_err() == (number == 4)).then_some(())
+        })
+        .await;
+        let received = with_jwt(&alice, "/mcp").await.gateway();
+        assert_certificate_alone(&received, ALICE);
     }
 }
 

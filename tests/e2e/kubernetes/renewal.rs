@@ -14,7 +14,8 @@ use super::{SECRET, document, role, setting, text};
 use crate::harness::bootstrap::Bootstrap;
 use crate::harness::certs::Authority;
 use crate::harness::client::Client;
-use crate::harness::{Fixture, PATIENCE, Site, eventually};
+use crate::harness::{Fixture, Site};
+use crate::rotation::until_shown;
 use crate::xds::{Crl, Xds};
 
 const ALICE: &str = "alice@example.com";
@@ -114,6 +115,8 @@ async fn a_job_that_may_not_or_cannot_leaves_the_secret_as_it_is_and_fails() {
     assert_eq!(pod.api.requests(), asked);
     pod.mount("etc/renew/ca/tls.key", "no key");
     assert_says(&pod.run(&[]).await, 1, "openssl x509 failed");
+    pod.mount("etc/renew/ca/tls.crt", "");
+    assert_says(&pod.run(&[]).await, 1, "the CA has no tls.crt");
     assert_eq!(pod.server().sha256(), old.sha256());
 }
 
@@ -163,17 +166,7 @@ async fn what_the_job_renews_envoy_shows_without_a_restart_and_open_connections_
 
     assert_says(&pod.run(&[]).await, 0, "is renewed");
     xds.rotate(&["tls.crt", "tls.key"].map(|key| (key, pod.api.secret(SECRET, key))));
-    let renewed = pod.server();
-    eventually(
-        "Envoy shows the renewed certificate",
-        PATIENCE,
-        async || {
-            let stream = client.handshake().await.unwrap();
-            let shown = stream.get_ref().1.peer_certificates().unwrap();
-            (shown[0] == *renewed.certificate()).then_some(())
-        },
-    )
-    .await;
+    until_shown(&client, &pod.server()).await;
     for answer in [client.get("/").await, open.get("/").await] {
         assert_eq!(answer.unwrap().gateway().user(), [ALICE]);
     }
