@@ -2,10 +2,13 @@
 """Prints Envoy's whole configuration for one phase of the migration from JWT to certificates: envoy/envoy.yaml with
 what the phase's file says in the place of its own. Nothing else is changed, comments included.
 
-    envoy/migration/render.py 1|2|3|4 [ENVOY_YAML] >envoy.yaml
-    envoy/migration/render.py 1|2|3|4 --gateway          the gateway's settings of this phase, for docker's --env-file
+    envoy/migration/render.py 1|2|3|4 [--jwt-gateway HOST:PORT] [ENVOY_YAML] >envoy.yaml
+    envoy/migration/render.py 1|2|3|4 --gateway      the gateway's settings of this phase, for docker's --env-file
+
+With --jwt-gateway requests without a certificate go to a gateway of their own, with the settings of phase 1.
 """
 
+import argparse
 import pathlib
 import re
 import sys
@@ -23,11 +26,11 @@ def sections(text):
     return found
 
 
-def change(text, pattern, replacement):
+def change(text, pattern, replacement, places=1):
     """Where envoy.yaml has been changed so much that a place is not clear, there is no configuration."""
     changed, times = re.subn(pattern, lambda match: replacement(*match.groups("")), text, flags=re.MULTILINE)
-    if times != 1:
-        sys.exit(f"render.py: envoy.yaml has {times} places for {pattern!r}, expected one")
+    if times != places:
+        sys.exit(f"render.py: envoy.yaml has {times} places for {pattern!r}, expected {places}")
     return changed
 
 
@@ -37,6 +40,19 @@ def indented(text, indentation):
 
 def dedented(text):
     return re.sub(r"^  ", "", text, flags=re.MULTILINE)
+
+
+def with_jwt_gateway(envoy, address):
+    """What goes to the gateway so far goes to this one; it is told apart by the cluster's name alone."""
+    host, _, port = address.rpartition(":")
+    envoy = change(envoy, r"^( *)cluster: gateway$", "{}cluster: gateway_jwt".format, places=2)
+
+    def and_its_copy(cluster):
+        copy = change(cluster, r"(name: gateway)$", "{}_jwt".format, places=2)
+        copy = change(copy, r"{ address: [^ ]+, port_value: \d+ }", lambda: f"{{ address: {host}, port_value: {port} }}")
+        return cluster + copy
+
+    return change(envoy, r"^(  - name: gateway\n(?:(?:    .*)?\n)+)", and_its_copy)
 
 
 def render(envoy, phase):
@@ -57,17 +73,27 @@ def render(envoy, phase):
     return envoy
 
 
-def main(arguments):
-    files = sorted(HERE.glob(f"{arguments[0]}-*.yaml")) if arguments and arguments[0].isdigit() else []
-    if len(files) != 1 or len(arguments) > 2:
-        sys.exit(__doc__.strip())
-    phase = sections(files[0].read_text())
-    base = arguments[1] if len(arguments) == 2 else HERE.parent / "envoy.yaml"
-    if base == "--gateway":
-        settings = re.findall(r'^ *(\w+): "?(.*?)"?$', phase["gateway"], flags=re.MULTILINE)
-        print("\n".join(f"{name}={value}" for name, value in settings))
-    else:
-        print(render(pathlib.Path(base).read_text(), phase), end="")
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("phase", choices="1234")
+    parser.add_argument("envoy_yaml", nargs="?", type=pathlib.Path, default=HERE.parent / "envoy.yaml")
+    parser.add_argument("--jwt-gateway", metavar="HOST:PORT")
+    parser.add_argument("--gateway", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.jwt_gateway and not re.fullmatch(r"[A-Za-z0-9.-]+:\d{1,5}", arguments.jwt_gateway):
+        sys.exit(f"render.py: --jwt-gateway {arguments.jwt_gateway}: expected HOST:PORT")
+    (file,) = HERE.glob(f"{arguments.phase}-*.yaml")
+    phase = sections(file.read_text())
+    if arguments.gateway:
+        settings = re.findall(r"""^ *(\w+): (["']?)(.*)\2$""", phase["gateway"], flags=re.MULTILINE)
+        print("\n".join(f"{name}={value}" for name, _, value in settings))
+        return
+    envoy = arguments.envoy_yaml.read_text()
+    if arguments.jwt_gateway:
+        if "routes" not in phase:
+            sys.exit("render.py: --jwt-gateway: only phases 2 and 3 have requests of both kinds")
+        envoy = with_jwt_gateway(envoy, arguments.jwt_gateway)
+    print(render(envoy, phase), end="")
 
 
-main(sys.argv[1:])
+main()

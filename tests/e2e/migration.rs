@@ -11,7 +11,7 @@ use crate::harness::bootstrap::Bootstrap;
 use crate::harness::certs::{Authority, Credentials};
 use crate::harness::client::{Client, empty};
 use crate::harness::forged::{assert_nobody, assert_only_user, lines};
-use crate::harness::gateway::Received;
+use crate::harness::gateway::{Gateway, Received};
 use crate::harness::leaf::{Leaf, common_name as cn};
 use crate::harness::raw::{get_bytes, upgrade_bytes};
 use crate::harness::{Fixture, PATIENCE, Site, Update, eventually};
@@ -275,6 +275,29 @@ async fn in_phase_4_the_limit_holds_that_phase_3_observes() {
         }
         assert_eq!(statuses[..21], [200; 21]);
         assert!(statuses.contains(&last), "{statuses:?}");
+    }
+}
+
+#[tokio::test]
+async fn with_a_gateway_for_jwts_each_gateway_sees_one_kind_of_user() {
+    for number in ["2", "3"] {
+        let for_jwts = Gateway::start().await.unwrap();
+        let mut render = Command::new(repository().join("envoy/migration/render.py"));
+        render.args([number, "--jwt-gateway", &for_jwts.address().to_string()]);
+        let site = Fixture::new().yaml(output(&mut render)).start().await;
+        every_way_with_jwt(&site.client(ALICE)).await;
+        let nobody = site.client_without_certificate();
+        every_way_with_jwt(&nobody).await;
+        let mark = [(AUTHORIZATION, JWT), ("x-ssl-client-verify", "SUCCESS")];
+        nobody.get_with("/mcp", &mark).await.unwrap();
+        let (users, jwts) = (site.gateway.received(), for_jwts.received());
+        assert_eq!(users.len() + 1, jwts.len());
+        for received in &users {
+            assert_certificate_alone(received, ALICE);
+        }
+        for received in &jwts {
+            assert_nobody(received);
+        }
     }
 }
 
