@@ -25,7 +25,7 @@ secret=${SECRET:?the name of the Secret}
 [[ -z ${HOSTS:-} || -z ${CLIENT:-} ]] || die "both HOSTS and CLIENT are set"
 
 umask 077
-work=$(mktemp -d "$root/work/XXXXXX")
+work=$(mktemp -d "$root/tmp/XXXXXX")
 export TMPDIR=$work  # nothing else can be written to
 trap 'rm -rf "$work"' EXIT
 

@@ -90,7 +90,7 @@ def main():
         return
     envoy = arguments.envoy_yaml.read_text()
     if arguments.jwt_gateway:
-        if "routes" not in phase:
+        if phase["client_certificates"] != "optional":
             sys.exit("render.py: --jwt-gateway: only phases 2 and 3 have requests of both kinds")
         envoy = with_jwt_gateway(envoy, arguments.jwt_gateway)
     print(render(envoy, phase), end="")

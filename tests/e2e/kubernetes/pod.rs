@@ -45,7 +45,7 @@ impl Pod {
             let name = script.rsplit('/').next().unwrap();
             pod.mount(&format!("opt/renew/{name}"), &content);
         }
-        fs::create_dir(pod.path("work")).unwrap();
+        fs::create_dir(pod.path("tmp")).unwrap();
         pod
     }
 

@@ -65,7 +65,7 @@ async fn the_job_renews_a_certificate_that_ends_soon_in_one_request_and_keeps_an
     assert_eq!(pod.api.requests(), 1);
     assert_eq!(pod.server().sha256(), new.sha256());
     // Nothing that was written in between is left.
-    assert_eq!(fs::read_dir(pod.path("work")).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(pod.path("tmp")).unwrap().count(), 0);
 }
 
 #[tokio::test]
