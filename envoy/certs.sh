@@ -144,6 +144,8 @@ leaf() { # NAME CA CN UNIT PURPOSE SAN
 	END
     [[ -z $6 ]] || echo "subjectAltName = $6"
   } >"$work/$1.cnf"
+  # A slip of the pen must not take a server's certificate away from it.
+  [[ ! -e $dir/$1.cnf ]] || grep -qx "extendedKeyUsage = $5" "$dir/$1.cnf" || die "$1 is not for $5; take another name"
   if ! fits "$1" "$2" || ! as_asked "$1"; then
     issue "$1" "$2"
   elif [[ ! -e $dir/$1.cnf ]]; then

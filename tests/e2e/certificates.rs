@@ -104,8 +104,24 @@ async fn site(environment: &[(&str, &str)]) -> (Site, Xds) {
 }
 
 fn client(site: &Site, folder: &Path) -> Client {
+    client_as(site, folder, "bob")
+}
+
+fn client_as(site: &Site, folder: &Path, name: &str) -> Client {
     let authority = CertificateDer::from_pem_slice(read(folder, "ca.crt").as_bytes()).unwrap();
-    Client::new(site.envoy.address(), &authority).presenting(&credentials(folder, "bob"))
+    Client::new(site.envoy.address(), &authority).presenting(&credentials(folder, name))
+}
+
+#[tokio::test]
+async fn a_servers_certificate_is_no_users_and_the_cas_neither() {
+    let (site, xds) = site(&[]).await;
+    for name in ["server", "ca"] {
+        let client = client_as(&site, &xds.path("certs"), name);
+        for client in [client.clone(), client.http2()] {
+            assert!(client.get("/").await.is_err(), "{name}");
+        }
+    }
+    assert_eq!(site.gateway.received(), []);
 }
 
 #[tokio::test]
@@ -221,6 +237,8 @@ fn what_is_broken_or_asked_for_differently_is_made_anew() {
     let other = ["--user", "bob", "robert@example.com"];
     assert_eq!(made(folder, &[], &other), ["bob"]);
     assert_eq!(made(folder, &[], &USER), ["bob"]);
+    let says = refused(folder, &[], &["--user", "server", BOB]);
+    assert!(says.contains("server is not for clientAuth"), "{says}");
     fs::write(folder.join("bob.crt"), "").unwrap();
     assert_eq!(made(folder, &[], &["--renew"]), ["bob"]);
     fs::copy(folder.join("server.key"), folder.join("bob.key")).unwrap();
