@@ -25,7 +25,7 @@ mod table;
 use table::{CASES, Case, certificates, configurations};
 
 /// Built from the sources as they are now: the tests are built without the feature that has it.
-fn program() -> &'static Path {
+pub(crate) fn program() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         let arguments =

@@ -16,7 +16,7 @@ const ALICE: &str = "alice@example.com";
 const ADMIN: &str = "admin@example.com";
 
 /// RFC 7469, by the tests' own means.
-fn spki_pin(credentials: &Credentials) -> String {
+pub(crate) fn spki_pin(credentials: &Credentials) -> String {
     let key = credentials.key().subject_public_key_info();
     format!("spki-sha256:{}", BASE64.encode(&Sha256::digest(key)))
 }

@@ -62,6 +62,14 @@ async fn shown_to(client: &Client) -> Vec<u8> {
     certificates[0].to_vec()
 }
 
+/// Waits until Envoy shows this one to new connections.
+pub(crate) async fn until_shown(client: &Client, credentials: &Credentials) {
+    eventually("Envoy shows its new certificate", PATIENCE, async || {
+        (shown_to(client).await == credentials.certificate().to_vec()).then_some(())
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn certificates_and_cas_rotate_under_load_and_no_open_connection_notices() {
     LocalSet::new().run_until(rotation()).await;
@@ -87,10 +95,7 @@ async fn rotation() {
 
     let renewed = old.server();
     xds.rotate(&files(&renewed, &[old], String::new()));
-    eventually("Envoy shows its new certificate", PATIENCE, async || {
-        (shown_to(&alice).await == renewed.certificate().to_vec()).then_some(())
-    })
-    .await;
+    until_shown(&alice, &renewed).await;
     load.goes_on(5).await;
 
     xds.rotate(&files(&renewed, &[old, &new], String::new()));

@@ -90,19 +90,20 @@ impl Xds {
     }
 
     /// In one move.
-    fn put(&self, name: &str, content: &str) {
+    pub(crate) fn put(&self, name: &str, content: &str) {
         fs::write(self.path("new"), content).unwrap();
         fs::rename(self.path("new"), self.path(&format!("xds/{name}"))).unwrap();
     }
 
-    fn shipped(&self, name: &str) -> String {
+    /// A file of `envoy/xds`, for this folder.
+    pub(crate) fn shipped(&self, name: &str) -> String {
         let text = shipped(name);
         let here = self.folder.path().to_str().unwrap();
         text.replace("envoy/xds", &format!("{here}/xds"))
             .replace("envoy/certs", &format!("{here}/certs"))
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 }

@@ -23,8 +23,13 @@ impl Bootstrap {
     /// As shipped.
     pub(crate) fn shipped(directory: &Path) -> Self {
         let text = fs::read_to_string(repository().join("envoy/envoy.yaml")).unwrap();
+        Self::of(&text, directory)
+    }
+
+    /// This text, which is laid out as the shipped one.
+    pub(crate) fn of(yaml: &str, directory: &Path) -> Self {
         Self {
-            value: serde_yaml_ng::from_str(&text).unwrap(),
+            value: serde_yaml_ng::from_str(yaml).unwrap(),
             directory: directory.to_owned(),
         }
     }
@@ -44,7 +49,9 @@ impl Bootstrap {
         let tls = &mut self.downstream_tls()["common_tls_context"];
         tls["tls_certificates"][0]["certificate_chain"] = json!({"filename": chain});
         tls["tls_certificates"][0]["private_key"] = json!({"filename": key});
-        tls["validation_context"]["trusted_ca"] = json!({"filename": trusted});
+        if let Some(validation) = tls.get_mut("validation_context") {
+            validation["trusted_ca"] = json!({"filename": trusted});
+        }
     }
 
     /// A file in Envoy's folder; returns its path.

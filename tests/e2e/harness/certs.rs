@@ -9,6 +9,7 @@ use rcgen::{
     DistinguishedName, DnType, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams,
     SerialNumber,
 };
+use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use sha2::{Digest, Sha256};
 
@@ -108,6 +109,14 @@ pub(crate) struct Credentials {
 }
 
 impl Credentials {
+    /// What somebody else has issued.
+    pub(crate) fn from_pem(certificate: &str, key: &str) -> Self {
+        Self {
+            certificate: CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap(),
+            key: KeyPair::from_pem(key).unwrap(),
+        }
+    }
+
     pub(crate) fn certificate(&self) -> &CertificateDer<'static> {
         &self.certificate
     }

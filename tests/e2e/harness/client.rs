@@ -89,6 +89,7 @@ pub(crate) enum Protocol {
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
     address: SocketAddr,
+    host: &'static str,
     roots: Arc<RootCertStore>,
     certificate: Option<Arc<CertifiedKey>>,
     versions: Versions,
@@ -105,6 +106,7 @@ impl Client {
         roots.add(trusted.clone()).unwrap();
         Self {
             address,
+            host: "localhost",
             roots: Arc::new(roots),
             certificate: None,
             versions: TLS12_OR_13,
@@ -119,6 +121,12 @@ impl Client {
         let key = sign::any_supported_type(&credentials.private_key()).unwrap();
         let chain = vec![credentials.certificate().clone()];
         self.certificate = Some(Arc::new(CertifiedKey::new(chain, key)));
+        self.changed()
+    }
+
+    /// What the server must be called.
+    pub(crate) fn named(mut self, host: &'static str) -> Self {
+        self.host = host;
         self.changed()
     }
 
@@ -186,7 +194,7 @@ impl Client {
         in_time(async {
             let stream = TcpStream::connect(self.address).await?;
             stream.set_nodelay(true)?;
-            let name = ServerName::try_from("localhost").unwrap();
+            let name = ServerName::try_from(self.host).unwrap();
             connector.connect(name, stream).await
         })
         .await

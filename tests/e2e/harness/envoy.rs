@@ -134,6 +134,15 @@ impl Envoy {
         admin(self.admin, path).await
     }
 
+    pub(crate) fn log_path(&self) -> PathBuf {
+        self.process.log.clone()
+    }
+
+    /// Where its admin interface listens.
+    pub(crate) fn admin_address(&self) -> SocketAddr {
+        self.admin
+    }
+
     /// What it has logged, the filter's lines included.
     pub(crate) fn log(&self) -> String {
         self.process.log()
@@ -153,9 +162,13 @@ impl Envoy {
         .await;
     }
 
+    pub(crate) fn access_log_path(&self) -> PathBuf {
+        self.directory.path().join("access.log")
+    }
+
     /// The lines of its access log so far.
     pub(crate) fn access_log(&self) -> Vec<Value> {
-        let log = fs::read_to_string(self.directory.path().join("access.log")).unwrap();
+        let log = fs::read_to_string(self.access_log_path()).unwrap();
         log.lines()
             .filter_map(|line| serde_json::from_str(line).ok())
             .collect()
