@@ -35,7 +35,7 @@ pub(crate) fn wasm() -> &'static Path {
 }
 
 /// What a script of the repository prints; it must succeed.
-fn output(command: &mut Command) -> String {
+pub(crate) fn output(command: &mut Command) -> String {
     let output = command
         .current_dir(repository())
         .stdin(Stdio::null())

@@ -1,11 +1,9 @@
 //! One Envoy process: started for a test, ended with it.
 
 use std::fs::{self, File};
-use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{LazyLock, mpsc};
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 use http_body_util::BodyExt;
 use hyper::Request;
@@ -14,14 +12,14 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::Semaphore;
 
 use super::client::{Refused, empty, in_time};
+use super::process::Process;
 use super::{BOOT_PATIENCE, PATIENCE, artifacts, eventually};
 
 /// Starting takes a core for half a second; more at once make each of them late.
 static BOOTING: Semaphore = Semaphore::const_new(3);
-const TAIL: usize = 40;
 
 /// How to start it.
 #[derive(Clone, Debug)]
@@ -43,9 +41,12 @@ impl Launch {
             .arg("--admin-address-path")
             .arg(directory.join("admin"))
             .stdin(Stdio::null())
-            .stdout(File::create(directory.join("access.log")).unwrap())
-            .stderr(File::create(directory.join("envoy.log")).unwrap());
+            .stdout(File::create(directory.join("access.log")).unwrap());
         command
+    }
+
+    async fn spawn(command: Command, directory: &Path) -> Process {
+        Process::spawn("Envoy", command, directory.join("envoy.log")).await
     }
 }
 
@@ -61,7 +62,7 @@ pub(crate) async fn verdict(launch: &Launch, configuration: &Path, directory: &P
     let _permit = BOOTING.acquire().await.unwrap();
     let mut command = launch.command(configuration, directory);
     command.args(["--mode", "validate"]);
-    let mut process = Process::spawn(command, directory).await;
+    let mut process = Launch::spawn(command, directory).await;
     let status = eventually("Envoy has validated", BOOT_PATIENCE, async || {
         process.ended()
     })
@@ -89,7 +90,7 @@ impl Envoy {
     ) -> Result<Self, String> {
         let _permit = BOOTING.acquire().await.unwrap();
         let command = launch.command(configuration, directory.path());
-        let mut process = Process::spawn(command, directory.path()).await;
+        let mut process = Launch::spawn(command, directory.path()).await;
         let addresses = eventually("Envoy serves", BOOT_PATIENCE, async || {
             if process.ended().is_some() {
                 return Some(Err(process.log()));
@@ -132,6 +133,11 @@ impl Envoy {
         self.process.log()
     }
 
+    /// The bytes of memory that are its own at this moment.
+    pub(crate) fn resident_memory(&self) -> u64 {
+        self.process.resident_memory()
+    }
+
     /// Waits until its log has this.
     pub(crate) async fn logs(&self, text: &str) {
         let what = format!("the log has {text:?}");
@@ -172,65 +178,4 @@ async fn admin(address: SocketAddr, path: &str) -> Result<String, Refused> {
     let response = in_time(sender.send_request(request)).await?;
     let body = in_time(response.into_body().collect()).await?.to_bytes();
     String::from_utf8(body.to_vec()).map_err(Refused::because)
-}
-
-/// A child that dies with its value.
-struct Process {
-    child: Child,
-    log: PathBuf,
-}
-
-impl Process {
-    async fn spawn(command: Command, directory: &Path) -> Self {
-        let log = directory.join("envoy.log");
-        match spawn_from_lasting_thread(command).await {
-            Ok(child) => Self { child, log },
-            Err(error) => panic!("Envoy does not start: {error}"),
-        }
-    }
-
-    fn ended(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().unwrap()
-    }
-
-    fn log(&self) -> String {
-        String::from_utf8_lossy(&fs::read(&self.log).unwrap()).into_owned()
-    }
-
-    fn print_tail(&self) {
-        let log = self.log();
-        let lines: Vec<_> = log.lines().collect();
-        let tail = &lines[lines.len().saturating_sub(TAIL)..];
-        eprintln!("--- the end of Envoy's log\n{}\n---", tail.join("\n"));
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.print_tail();
-        }
-        // It may have ended by itself; what counts is that it is gone.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-type Order = (Command, oneshot::Sender<io::Result<Child>>);
-
-/// Envoy asks the kernel to end it with the thread that started it, and a test's thread may end early.
-async fn spawn_from_lasting_thread(command: Command) -> io::Result<Child> {
-    static LAUNCHER: LazyLock<mpsc::Sender<Order>> = LazyLock::new(|| {
-        let (sender, orders) = mpsc::channel::<Order>();
-        std::thread::spawn(move || {
-            for (mut command, started) in orders {
-                // A test that no longer waits drops the child with the channel.
-                let _ = started.send(command.spawn());
-            }
-        });
-        sender
-    });
-    let (started, child) = oneshot::channel();
-    LAUNCHER.send((command, started)).unwrap();
-    child.await.unwrap()
 }

@@ -16,6 +16,7 @@ pub(crate) mod envoy;
 pub(crate) mod forged;
 pub(crate) mod gateway;
 pub(crate) mod leaf;
+pub(crate) mod process;
 pub(crate) mod raw;
 pub(crate) mod streams;
 
@@ -60,6 +61,7 @@ type Edit = Box<dyn FnOnce(&mut Bootstrap)>;
 pub(crate) struct Fixture {
     authority: Authority,
     launch: Launch,
+    yaml: Option<String>,
     edits: Vec<Edit>,
 }
 
@@ -71,8 +73,15 @@ impl Fixture {
                 version: None,
                 concurrency: 1,
             },
+            yaml: None,
             edits: Vec::new(),
         }
+    }
+
+    /// In place of the shipped configuration one that is laid out like it.
+    pub(crate) fn yaml(mut self, text: String) -> Self {
+        self.yaml = Some(text);
+        self
     }
 
     /// The one whose clients the listener trusts.
@@ -154,7 +163,10 @@ impl Fixture {
     async fn prepare(self) -> Prepared {
         let directory = tempfile::tempdir().unwrap();
         let gateway = Gateway::start().await.unwrap();
-        let mut bootstrap = Bootstrap::shipped(directory.path());
+        let mut bootstrap = match &self.yaml {
+            Some(text) => Bootstrap::of(text, directory.path()),
+            None => Bootstrap::shipped(directory.path()),
+        };
         bootstrap.settle(gateway.address(), &self.authority);
         bootstrap.use_wasm(artifacts::wasm());
         for edit in self.edits {

@@ -1,0 +1,87 @@
+//! A child process that ends with its value.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus};
+use std::sync::{LazyLock, mpsc};
+
+use tokio::sync::oneshot;
+
+const TAIL: usize = 40;
+
+/// A child whose standard error is a log.
+#[derive(Debug)]
+pub(crate) struct Process {
+    name: &'static str,
+    child: Child,
+    log: PathBuf,
+}
+
+impl Process {
+    /// The end of the log is printed, under this name, when a test fails.
+    pub(crate) async fn spawn(name: &'static str, mut command: Command, log: PathBuf) -> Self {
+        command.stderr(File::create(&log).unwrap());
+        match spawn_from_lasting_thread(command).await {
+            Ok(child) => Self { name, child, log },
+            Err(error) => panic!("{name} does not start: {error}"),
+        }
+    }
+
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    pub(crate) fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.log).unwrap()).into_owned()
+    }
+
+    /// `VmRSS` of proc(5), in bytes.
+    pub(crate) fn resident_memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.unwrap().trim().strip_suffix(" kB").unwrap();
+        kib.parse::<u64>().unwrap() * 1024
+    }
+
+    fn print_tail(&self) {
+        let log = self.log();
+        let lines: Vec<_> = log.lines().collect();
+        let tail = &lines[lines.len().saturating_sub(TAIL)..];
+        eprintln!(
+            "--- the end of {}'s log\n{}\n---",
+            self.name,
+            tail.join("\n")
+        );
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.print_tail();
+        }
+        // It may have ended by itself; what counts is that it is gone.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+type Order = (Command, oneshot::Sender<io::Result<Child>>);
+
+/// Envoy asks the kernel to end it with the thread that started it, and a test's thread may end early.
+async fn spawn_from_lasting_thread(command: Command) -> io::Result<Child> {
+    static LAUNCHER: LazyLock<mpsc::Sender<Order>> = LazyLock::new(|| {
+        let (sender, orders) = mpsc::channel::<Order>();
+        std::thread::spawn(move || {
+            for (mut command, started) in orders {
+                // A test that no longer waits drops the child with the channel.
+                let _ = started.send(command.spawn());
+            }
+        });
+        sender
+    });
+    let (started, child) = oneshot::channel();
+    LAUNCHER.send((command, started)).unwrap();
+    child.await.unwrap()
+}
