@@ -4,6 +4,7 @@ Says `listening on 127.0.0.1:PORT` when it serves, as the other gateway of the d
 if it was to be any (0). Uvicorn alone says so in its log, which ContextForge turns off.
 """
 
+import os
 import socket
 import sys
 
@@ -19,6 +20,8 @@ class Server(uvicorn.Server):
 
 def main(application, port):
     listener = socket.create_server(("127.0.0.1", int(port)))
+    # Where ContextForge calls itself, for a WebSocket.
+    os.environ["PORT"] = str(listener.getsockname()[1])
     # It believes X-Forwarded-For of this machine: there is none but Envoy's.
     Server(uvicorn.Config(application)).run(sockets=[listener])
 

@@ -27,4 +27,6 @@ mod python;
 mod world;
 
 mod attacks;
+mod browser;
 mod clients;
+mod streams;
