@@ -24,9 +24,11 @@ mod harness;
 mod gateway;
 mod mcp;
 mod python;
+mod settings;
 mod world;
 
 mod attacks;
 mod browser;
 mod clients;
+mod compose;
 mod streams;

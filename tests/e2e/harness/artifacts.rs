@@ -1,9 +1,9 @@
-//! What a test needs besides itself: an Envoy and the filter. Both are made ready once per test process.
+//! What a test needs besides itself: an Envoy, the filter, other programs. Each is made ready once per test process.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// The root of the repository.
 pub(crate) fn repository() -> &'static Path {
@@ -14,13 +14,22 @@ pub(crate) fn repository() -> &'static Path {
 pub(crate) fn envoy(version: Option<&'static str>) -> PathBuf {
     static FETCHED: Mutex<Option<HashMap<Option<&str>, PathBuf>>> = Mutex::new(None);
     // Held while fetching, so that one test fetches and the others wait. A failure in one is none in another.
-    let mut fetched = FETCHED.lock().unwrap_or_else(|poison| poison.into_inner());
+    let mut fetched = FETCHED.lock().unwrap_or_else(PoisonError::into_inner);
     let fetched = fetched.get_or_insert_default();
     let path = fetched.entry(version).or_insert_with(|| {
         let mut fetch = Command::new(repository().join("envoy/fetch.sh"));
         PathBuf::from(output(fetch.args(version)).trim())
     });
     path.clone()
+}
+
+/// A program of Debian's; fetched if need be.
+pub(crate) fn debian(name: &str) -> PathBuf {
+    // One at a time, so that no two tests fetch the same.
+    static FETCHING: Mutex<()> = Mutex::new(());
+    let _fetching = FETCHING.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut fetch = Command::new(repository().join("tests/debian.sh"));
+    PathBuf::from(output(fetch.arg(name)).trim())
 }
 
 /// The filter, built from the sources as they are now.
