@@ -23,6 +23,7 @@ mod harness;
 
 mod gateway;
 mod mcp;
+mod plugin_site;
 mod python;
 mod settings;
 mod world;
@@ -31,4 +32,5 @@ mod attacks;
 mod browser;
 mod clients;
 mod compose;
+mod plugins;
 mod streams;

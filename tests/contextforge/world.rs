@@ -70,11 +70,21 @@ impl World {
         answer.json()
     }
 
-    /// What an MCP client with this certificate gets from a tool, over these paths.
+    /// What an MCP client with this certificate gets from a tool for 19 and 23.
     pub(crate) async fn call_as(&self, credentials: &Credentials, tool: &str) -> Value {
-        let sum = (tool, json!({"a": 19, "b": 23}));
+        let numbers = json!({"a": 19, "b": 23});
+        self.call_with(credentials, tool, numbers).await
+    }
+
+    pub(crate) async fn call_with(
+        &self,
+        credentials: &Credentials,
+        tool: &str,
+        arguments: Value,
+    ) -> Value {
         let envoy = self.site.envoy.address();
-        mcp::converse(envoy, "/mcp", &self.site.authority, credentials, sum).await
+        let call = (tool, arguments);
+        mcp::converse(envoy, "/mcp", &self.site.authority, credentials, call).await
     }
 }
 
