@@ -32,5 +32,6 @@ mod attacks;
 mod browser;
 mod clients;
 mod compose;
+mod helm;
 mod plugins;
 mod streams;
