@@ -1,5 +1,6 @@
 //! ContextForge, started as the demonstration starts it, and its own record of who asked for what.
 
+use std::fs;
 use std::net::SocketAddr;
 use std::process::Command;
 
@@ -8,6 +9,7 @@ use serde_json::Value;
 use crate::harness::artifacts::output;
 use crate::harness::{PATIENCE, eventually};
 use crate::python::{Server, fetched, program, python};
+use crate::settings;
 
 /// Every decision about a permission, as the gateway entered it in its database.
 const DECISIONS: &str = "
@@ -40,6 +42,12 @@ impl ContextForge {
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.server.address()
+    }
+
+    /// One of the secrets that `start.sh` made for it.
+    pub(crate) fn secret(&self, name: &str) -> String {
+        let file = self.server.directory().join("secrets.env");
+        settings::parsed(&fs::read_to_string(file).unwrap())[name].clone()
     }
 
     /// Its record so far, in order.

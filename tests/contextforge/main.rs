@@ -35,3 +35,4 @@ mod compose;
 mod helm;
 mod plugins;
 mod streams;
+mod tokens;

@@ -33,7 +33,8 @@ pub(crate) fn secrets() -> BTreeMap<String, String> {
     parsed(&output(&mut Command::new(program("secrets.sh"))))
 }
 
-fn parsed(file: &str) -> BTreeMap<String, String> {
+/// Lines of `NAME=VALUE`.
+pub(crate) fn parsed(file: &str) -> BTreeMap<String, String> {
     let lines = file
         .lines()
         .filter(|line| !line.is_empty() && !line.starts_with('#'));
