@@ -6,7 +6,7 @@
 #   envoy/demo.sh --once    ends after the tour
 #   envoy/demo.sh --gateway contextforge [--once]
 #                           with ContextForge, the MCP gateway of the guide, in place of a gateway that shows what it
-#                           got; fetches it and its 75 Python packages (Python 3.11 to 3.13)
+#                           got; fetches it and some 90 Python packages (Python 3.11 to 3.13)
 #
 # Environment: LISTEN_PORT (8443), GATEWAY_PORT (4444), ADMIN_PORT (9901); ENVOY_BIN, see fetch.sh.
 set -euo pipefail

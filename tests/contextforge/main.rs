@@ -1,7 +1,7 @@
 //! The filter in front of the guide's gateway, ContextForge, with MCP clients and servers:
 //! `cargo test --locked --features contextforge --test contextforge`.
 //!
-//! Not among the tests of `cargo test`, because it fetches about 60 Python packages. Needs Python 3.11 to 3.13.
+//! Not among the tests of `cargo test`, because it fetches some 90 Python packages. Needs Python 3.11 to 3.13.
 
 #![allow(
     clippy::disallowed_methods,
@@ -35,4 +35,5 @@ mod compose;
 mod helm;
 mod plugins;
 mod streams;
+mod surface;
 mod tokens;
