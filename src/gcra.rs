@@ -120,6 +120,14 @@ impl Quota {
         (self.effective(state, now) - now).saturating_sub(self.tolerance())
     }
 
+    /// How long it is until one request more would be allowed than now; 0 if nothing is used.
+    pub fn next_after(&self, state: TheoreticalArrivalTime, now: Nanoseconds) -> Nanoseconds {
+        match self.reset_after(state, now) {
+            0 => 0,
+            used => (used - 1) % self.interval + 1,
+        }
+    }
+
     /// How long it is until all of the quota is there again.
     pub fn reset_after(&self, state: TheoreticalArrivalTime, now: Nanoseconds) -> Nanoseconds {
         self.effective(state, now) - now
@@ -212,14 +220,26 @@ mod tests {
     fn what_remains_and_when_to_come_again_agree_with_the_decision() {
         let quota = quota("10/s", 2);
         let (mut state, now) = (0, 5 * SECOND);
-        for (remaining, retry_after) in [(3, 0), (2, 0), (1, 0), (0, SECOND / 10)] {
+        for (remaining, next_after, retry_after) in [
+            (3, 0, 0),
+            (2, SECOND / 10, 0),
+            (1, SECOND / 10, 0),
+            (0, SECOND / 10, SECOND / 10),
+        ] {
             assert_eq!(quota.remaining(state, now), remaining);
+            assert_eq!(quota.next_after(state, now), next_after);
             assert_eq!(quota.retry_after(state, now), retry_after);
             if let Verdict::Allowed(next) = quota.decide(state, now) {
                 state = next;
             }
         }
         assert_eq!(quota.reset_after(state, now), 3 * SECOND / 10);
+        for later in [1, SECOND / 20, SECOND / 10 - 1, SECOND / 10, SECOND / 4] {
+            let next = now + later + quota.next_after(state, now + later);
+            let more = quota.remaining(state, now + later) + 1;
+            assert_eq!(quota.remaining(state, next - 1), more - 1, "{later}");
+            assert_eq!(quota.remaining(state, next), more, "{later}");
+        }
         assert_eq!(quota.decide(state, now + SECOND / 10 - 1), Verdict::Limited);
         assert!(matches!(
             quota.decide(state, now + SECOND / 10),

@@ -72,6 +72,9 @@ impl RootContext for Root {
     fn on_configure(&mut self, size: usize) -> bool {
         match read_configuration(size) {
             Ok(configuration) => {
+                if configuration.rate_limits.is_anybody_limited() {
+                    shared_limits::create();
+                }
                 self.plugin = Some(Rc::new(Plugin::of(configuration)));
                 // Without the tick only the count of a flood is lost.
                 let _ = hostcalls::set_tick_period(Duration::from_secs(1));

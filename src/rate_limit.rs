@@ -67,6 +67,13 @@ impl RateLimits {
         Some(Charge { key, quota })
     }
 
+    /// Whether there is any limit at all.
+    pub fn is_anybody_limited(&self) -> bool {
+        let mut limits = self.identities.iter();
+        let is_limited = limits.any(|(_, limit)| *limit != Limit::Unlimited);
+        is_limited || self.default.is_some() || self.anonymous.is_some()
+    }
+
     fn quota_of(&self, user: &User) -> Option<Quota> {
         let mut limits = self.identities.iter();
         match limits.find(|(pattern, _)| pattern.matches(user)) {
@@ -118,12 +125,14 @@ impl Allowance {
             ResponseHeaders::None => Vec::new(),
             ResponseHeaders::Draft => {
                 let window = whole_seconds(self.quota.window());
+                // Section 4.1.2: until there is more, not until there is all.
+                let next = whole_seconds(self.quota.next_after(self.state, self.now));
                 vec![
                     (
                         "ratelimit-policy",
                         format!("\"identity\";q={limit};w={window}"),
                     ),
-                    ("ratelimit", format!("\"identity\";r={remaining};t={reset}")),
+                    ("ratelimit", format!("\"identity\";r={remaining};t={next}")),
                 ]
             }
             ResponseHeaders::Legacy => vec![

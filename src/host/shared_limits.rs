@@ -12,9 +12,37 @@ use crate::rate_limit::{Allowance, Charge};
 /// success, so this is far more than there can be.
 const ATTEMPTS: usize = 1000;
 
+/// Written when every slot is there.
+const CREATED: &str = "mtls_identity.limit";
+
+/// Makes every slot, if that was not done yet.
+///
+/// The first write of a slot cannot be guarded: a worker that stood still in front of it would undo all that the others
+/// have charged in the meantime. But Envoy asks a VM of its main thread about a configuration before any worker has
+/// it, so that all first writes are made here, and none while requests are served. What cannot be written is left to the
+/// first request.
+pub(super) fn create() {
+    if exists(CREATED) {
+        return;
+    }
+    let slots = (0..limit_table::SLOTS).map(key);
+    for missing in slots.filter(|slot| !exists(slot)) {
+        let _ = hostcalls::set_shared_data(&missing, Some(&[]), None);
+    }
+    let _ = hostcalls::set_shared_data(CREATED, Some(&[]), None);
+}
+
+fn exists(key: &str) -> bool {
+    hostcalls::get_shared_data(key).is_ok_and(|(_, cas)| cas.is_some())
+}
+
+fn key(slot: u64) -> String {
+    format!("mtls_identity.limit.{slot}")
+}
+
 /// Charges in the table that all workers share, by compare-and-swap.
 pub(super) fn charge(charge: &Charge, now: Nanoseconds) -> Result<Allowance, Reason> {
-    let key = format!("mtls_identity.limit.{}", charge.key.slot());
+    let key = key(charge.key.slot());
     for _ in 0..ATTEMPTS {
         let (slot, cas) = hostcalls::get_shared_data(&key)?;
         let slot = slot.unwrap_or_default();

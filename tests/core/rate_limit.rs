@@ -1,16 +1,15 @@
-//! Limits: who is charged to what, in which order, and what a client is told; and the shared table under
-//! every interleaving of workers.
+//! Limits: who is charged to what, in which order, and what a client is told.
+
+mod workers;
 
 use std::collections::HashMap;
 
 use mtls_identity::denial::Reason;
 use mtls_identity::filter::RequestHead;
-use mtls_identity::gcra::{Burst, Quota, Rate, Verdict};
-use mtls_identity::limit_table::{self, LimitKey};
+use mtls_identity::limit_table;
 use mtls_identity::peer::{ConnectionAttributes, DirectPeer};
 use mtls_identity::pem;
 use mtls_identity::rate_limit::{Allowance, Charge};
-use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::decision::{configuration, issue, now, outcome, validated};
@@ -271,96 +270,30 @@ fn a_client_is_told_of_its_limit_as_configured() {
     assert_eq!(served.headers, [("retry-after", "3599".to_owned())]);
 }
 
-/// Envoy's shared data: a compare-and-swap is checked only for a key that exists.
-#[derive(Default)]
-struct SharedData {
-    values: HashMap<u64, (Vec<u8>, u32)>,
-    next: u32,
-}
-
-impl SharedData {
-    fn get(&self, key: u64) -> (Vec<u8>, Option<u32>) {
-        match self.values.get(&key) {
-            Some((value, cas)) => (value.clone(), Some(*cas)),
-            None => (Vec::new(), None),
-        }
-    }
-
-    fn set(&mut self, key: u64, value: Vec<u8>, cas: Option<u32>) -> bool {
-        if let (Some((_, current)), Some(cas)) = (self.values.get(&key), cas)
-            && *current != cas
-        {
-            return false;
-        }
-        self.next += 1;
-        self.values.insert(key, (value, self.next));
-        true
-    }
-}
-
-/// A worker in the middle of a charge: what it has read of the slot.
-#[derive(Clone, Default)]
-struct Worker {
-    read: Option<(u64, Vec<u8>, Option<u32>)>,
-}
-
-#[derive(Clone, Debug)]
-struct Step {
-    worker: usize,
-    user: u64,
-    pause: u64,
-}
-
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let step = (0..4_usize, 0..3_u64, 0..SECOND / 4);
-    let step = step.prop_map(|(worker, user, pause)| Step {
-        worker,
-        user,
-        pause,
-    });
-    proptest::collection::vec(step, 1..200)
-}
-
-/// Two steps of a worker are one request: it reads the slot, and later writes it or has to read again.
-fn allowed_by_workers(steps: &[Step], quota: &Quota) -> HashMap<u64, u64> {
-    let (mut shared, mut workers) = (SharedData::default(), vec![Worker::default(); 4]);
-    let (mut allowed, mut now) = (HashMap::new(), SECOND);
-    for step in steps {
-        now += step.pause;
-        let worker = &mut workers[step.worker];
-        let Some((user, slot, cas)) = worker.read.take() else {
-            // All users share the one slot: the worst case.
-            let (slot, cas) = shared.get(0);
-            worker.read = Some((step.user, slot, cas));
-            continue;
-        };
-        let charged = limit_table::charge(&slot, LimitKey::of(user), quota, now);
-        if let Some(next) = charged.slot
-            && shared.set(0, next, cas)
-        {
-            assert!(matches!(charged.verdict, Verdict::Allowed(_)));
-            *allowed.entry(user).or_insert(0) += 1;
-        }
-    }
-    allowed
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
-
-    /// The slack that the README states: one request for each other worker, once in the life of a slot.
-    #[test]
-    fn no_interleaving_of_workers_allows_more_than_the_limit_and_its_slack(
-        steps in steps(),
-        burst in 0..4_u32,
-    ) {
-        let rate = Rate::try_from("1/s".to_owned()).unwrap();
-        let quota = Quota::new(rate, Burst::try_from(burst).unwrap());
-        let elapsed: u64 = steps.iter().map(|step| step.pause).sum();
-        let exact = u64::from(burst) + 1 + elapsed / SECOND;
-        let slack = 3;
-        for (user, allowed) in allowed_by_workers(&steps, &quota) {
-            prop_assert!(allowed <= exact + slack, "user {user}: {allowed} of {exact}");
-        }
+/// draft-ietf-httpapi-ratelimit-headers-10: `t` (section 4.1.2) is when there will be more, and `Retry-After`
+/// (section 6) is not before it.
+#[test]
+fn the_draft_headers_say_when_there_is_more_and_when_to_come_again() {
+    let value = json!({"rate_limit": {
+        "default": {"rate": "1/m", "burst": 2},
+        "response_headers": "draft",
+    }});
+    let mut proxy = Proxy::new();
+    let certificate = user("a");
+    for (second, limit, retry_after) in [
+        (0, "\"identity\";r=2;t=60", None),
+        (10, "\"identity\";r=1;t=50", None),
+        (20, "\"identity\";r=0;t=40", None),
+        (30, "\"identity\";r=0;t=30", Some("30")),
+        (60, "\"identity\";r=0;t=60", None),
+        (240, "\"identity\";r=2;t=60", None),
+    ] {
+        let served = proxy.request(&value, Some(&certificate), (1000 + second) * SECOND);
+        let mut expected = vec![
+            ("ratelimit-policy", "\"identity\";q=3;w=180".to_owned()),
+            ("ratelimit", limit.to_owned()),
+        ];
+        expected.extend(retry_after.map(|wait| ("retry-after", wait.to_owned())));
+        assert_eq!(served.headers, expected, "{second}");
     }
 }

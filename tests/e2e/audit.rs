@@ -3,21 +3,13 @@
 use serde_json::{Value, json};
 
 use crate::harness::bootstrap::Bootstrap;
-use crate::harness::certs::{Authority, Credentials};
-use crate::harness::client::Client;
-use crate::harness::{Fixture, PATIENCE, Site, eventually};
+use crate::harness::certs::Authority;
+use crate::harness::{Fixture, PATIENCE, eventually};
 use crate::seen::ask;
 
-mod cases;
+pub(crate) mod cases;
 
 use cases::{cases, everything, open_door};
-
-fn client(site: &Site, credentials: Option<&Credentials>) -> Client {
-    match credentials {
-        Some(credentials) => site.client_with(credentials),
-        None => site.client_without_certificate(),
-    }
-}
 
 #[tokio::test]
 async fn allow_and_every_denial_leave_a_complete_and_true_record_in_both_logs() {
@@ -29,8 +21,7 @@ async fn allow_and_every_denial_leave_a_complete_and_true_record_in_both_logs() 
     let cases = cases(&site.authority);
     let mut expected = Vec::new();
     for case in &cases {
-        let asking = client(&site, case.credentials.as_ref());
-        let (from, status) = ask(&asking, &case.request).await;
+        let (from, status) = ask(&case.client(&site), &case.request).await;
         assert_eq!(status, case.status, "{}", case.record);
         let mut record = case.record.clone();
         record["client"] = json!(from.to_string());

@@ -21,6 +21,7 @@ mod harness;
 
 mod audit;
 mod certificate;
+mod cluster_limit;
 mod configuration;
 mod counters;
 mod explain;

@@ -7,7 +7,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
 
 use crate::harness::bootstrap::Bootstrap;
-use crate::harness::certs::Credentials;
+use crate::harness::certs::{Credentials, forwarded_element};
 use crate::harness::forged::{assert_only_user, filter_alone};
 use crate::harness::leaf::{Leaf, common_name};
 use crate::harness::raw::{get_bytes, upgrade_bytes};
@@ -38,7 +38,7 @@ fn forged_elements(victim: &Credentials) -> Vec<String> {
     let pem = victim.pem();
     let cert = utf8_percent_encode(&pem, NON_ALPHANUMERIC);
     vec![
-        format!("Hash={hash};Cert=\"{cert}\""),
+        forwarded_element(victim.certificate()),
         format!("Hash={hash};Cert=\"{cert}\";Subject=\"CN={ADMIN}\";URI="),
         format!("Cert=\"{cert}\",Cert=\"{cert}\""),
         format!("Hash={hash};Cert=\"{cert}\";Subject=\""),

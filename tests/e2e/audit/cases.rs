@@ -4,8 +4,10 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
+use crate::harness::Site;
 use crate::harness::bootstrap::Bootstrap;
 use crate::harness::certs::{Authority, Credentials};
+use crate::harness::client::Client;
 use crate::harness::forged::filter_alone;
 use crate::harness::leaf::{Leaf, common_name as cn, san_dns, san_uri};
 use crate::harness::raw::{get_bytes, upgrade_bytes};
@@ -16,7 +18,7 @@ const ADMIN: &str = "admin@example.com";
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// A listener that lets everything in, so that it is the filter that decides.
-pub(super) fn open_door(envoy: &mut Bootstrap) {
+pub(crate) fn open_door(envoy: &mut Bootstrap) {
     filter_alone(envoy);
     envoy.certificate_optional();
     envoy.accept_untrusted();
@@ -25,7 +27,7 @@ pub(super) fn open_door(envoy: &mut Bootstrap) {
 }
 
 /// A configuration under which every reason can come about.
-pub(super) fn everything() -> Value {
+pub(crate) fn everything() -> Value {
     json!({
         "audit": {"log": "all"},
         "certificate": {"forwarded_by": [EDGE]},
@@ -41,11 +43,11 @@ pub(super) fn everything() -> Value {
 }
 
 /// A client, what it sends, and what must be written down of it.
-pub(super) struct Case {
-    pub(super) credentials: Option<Credentials>,
-    pub(super) request: Vec<u8>,
-    pub(super) status: u16,
-    pub(super) record: Value,
+pub(crate) struct Case {
+    credentials: Option<Credentials>,
+    pub(crate) request: Vec<u8>,
+    pub(crate) status: u16,
+    pub(crate) record: Value,
 }
 
 impl Case {
@@ -65,6 +67,14 @@ impl Case {
             credentials,
             status: 403,
             record,
+        }
+    }
+
+    /// The one who sends it.
+    pub(crate) fn client(&self, site: &Site) -> Client {
+        match &self.credentials {
+            Some(credentials) => site.client_with(credentials),
+            None => site.client_without_certificate(),
         }
     }
 
@@ -108,7 +118,7 @@ fn person(name: &str) -> Leaf {
 }
 
 /// What passes, and every reason that a client can bring about.
-pub(super) fn cases(authority: &Authority) -> Vec<Case> {
+pub(crate) fn cases(authority: &Authority) -> Vec<Case> {
     let mut cases = vec![
         Case::of(Some(authority.issue(&person(ALICE))), "/a")
             .named(ALICE)

@@ -43,6 +43,22 @@ pub(crate) fn wasm() -> &'static Path {
     })
 }
 
+/// The rate limit service, built into a folder of its own: see its `Cargo.toml`.
+pub(crate) fn limit_service() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let folder = repository().join("target/limit-service");
+        let mut build = Command::new(env!("CARGO"));
+        build
+            .args(["build", "--quiet", "--locked"])
+            .args(["--manifest-path", "tests/limit-service/Cargo.toml"])
+            .arg("--target-dir")
+            .arg(&folder);
+        output(&mut build);
+        folder.join("debug/limit-service")
+    })
+}
+
 /// What a script of the repository prints; it must succeed.
 pub(crate) fn output(command: &mut Command) -> String {
     let output = command

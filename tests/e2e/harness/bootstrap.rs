@@ -151,6 +151,13 @@ impl Bootstrap {
         self.validation()["trust_chain_verification"] = json!("ACCEPT_UNTRUSTED");
     }
 
+    /// Envoy itself answers what the filters let pass: for more requests than the gateway could take.
+    pub(crate) fn answer_directly(&mut self) {
+        let hosts = &mut self.hcm()["route_config"]["virtual_hosts"];
+        hosts[0]["routes"] =
+            json!([{"match": {"prefix": "/"}, "direct_response": {"status": 200}}]);
+    }
+
     /// HTTP/2 without TLS to the gateway, trailers included.
     pub(crate) fn http2_to_gateway(&mut self) {
         let options = &mut self.cluster()["typed_extension_protocol_options"];

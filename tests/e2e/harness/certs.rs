@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use data_encoding::HEXLOWER;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer,
     DistinguishedName, DnType, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams,
@@ -69,11 +70,13 @@ impl Authority {
 
     /// With this key: a renewed certificate, or a kind of key that is not P-256.
     pub(crate) fn issue_for(&self, key: KeyPair, leaf: &Leaf) -> Credentials {
-        let certificate = leaf.sign(&key, &self.name, self.issuer.key());
-        Credentials {
-            certificate: certificate.into(),
-            key,
-        }
+        let certificate = self.certify(&key, leaf);
+        Credentials { certificate, key }
+    }
+
+    /// The certificate alone: for many of one key.
+    pub(crate) fn certify(&self, key: &KeyPair, leaf: &Leaf) -> CertificateDer<'static> {
+        leaf.sign(key, &self.name, self.issuer.key()).into()
     }
 
     /// A CRL as PEM that names these serial numbers (big endian).
@@ -129,6 +132,16 @@ impl Credentials {
     pub(crate) fn key_pem(&self) -> String {
         self.key.serialize_pem()
     }
+}
+
+/// The element of X-Forwarded-Client-Cert in which Envoy would speak for this certificate, with `cert: true`.
+pub(crate) fn forwarded_element(certificate: &[u8]) -> String {
+    let hash = HEXLOWER.encode(&Sha256::digest(certificate));
+    let pem = pem("CERTIFICATE", certificate);
+    format!(
+        "Hash={hash};Cert=\"{}\"",
+        utf8_percent_encode(&pem, NON_ALPHANUMERIC)
+    )
 }
 
 /// RFC 7468.

@@ -16,8 +16,11 @@ pub(crate) mod envoy;
 pub(crate) mod forged;
 pub(crate) mod gateway;
 pub(crate) mod leaf;
+pub(crate) mod limit_service;
+pub(crate) mod nginx;
 pub(crate) mod process;
 pub(crate) mod raw;
+pub(crate) mod redis;
 pub(crate) mod streams;
 
 use std::path::PathBuf;
