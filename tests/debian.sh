@@ -47,13 +47,15 @@ fetch() {
   mv --no-target-directory --no-clobber "$new" "$kept" 2>/dev/null || true
 }
 
-# What starts the unpacked program with the libraries beside it.
+# What starts the unpacked program with the libraries and Python packages beside it.
 launcher() {
-  local program libraries
+  local program libraries packages=$kept/root/usr/lib/python3/dist-packages
   program=$(find "$kept/root" -path "*bin/$name" -print -quit)
   [[ -n $program ]] || die "$kept does not hold $name; remove it"
   libraries=$(find "$kept/root" -name '*.so*' -printf '%h\n' | sort -u | tr '\n' ':')
-  printf '#!/bin/sh\nLD_LIBRARY_PATH=%q exec %q "$@"\n' "${libraries%:}" "$program"
+  printf '#!/bin/sh\n'
+  [[ ! -d $packages ]] || printf 'export PYTHONPATH=%q\n' "$packages"
+  printf 'LD_LIBRARY_PATH=%q exec %q "$@"\n' "${libraries%:}" "$program"
 }
 
 [[ $# -eq 1 && $1 =~ ^[a-z0-9-]+$ ]] || die "usage: debian.sh NAME"

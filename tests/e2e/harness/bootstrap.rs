@@ -39,9 +39,7 @@ impl Bootstrap {
         let any_port = json!({"socket_address": {"address": "127.0.0.1", "port_value": 0}});
         self.value["admin"]["address"] = any_port.clone();
         self.listener()["address"] = any_port;
-        let endpoint = &mut self.cluster()["load_assignment"]["endpoints"][0]["lb_endpoints"][0];
-        endpoint["endpoint"]["address"]["socket_address"] =
-            json!({"address": "127.0.0.1", "port_value": gateway.port()});
+        self.forward_to(gateway);
         let server = authority.server();
         let chain = self.file("server.crt", &server.pem());
         let key = self.file("server.key", &server.key_pem());
@@ -52,6 +50,13 @@ impl Bootstrap {
         if let Some(validation) = tls.get_mut("validation_context") {
             validation["trusted_ca"] = json!({"filename": trusted});
         }
+    }
+
+    /// This gateway, whatever it is.
+    pub(crate) fn forward_to(&mut self, gateway: SocketAddr) {
+        let endpoint = &mut self.cluster()["load_assignment"]["endpoints"][0]["lb_endpoints"][0];
+        endpoint["endpoint"]["address"]["socket_address"] =
+            json!({"address": gateway.ip(), "port_value": gateway.port()});
     }
 
     /// A file in Envoy's folder; returns its path.
@@ -96,13 +101,20 @@ impl Bootstrap {
 
     /// The PluginConfig of the filter.
     pub(crate) fn plugin(&mut self) -> &mut Value {
-        let mut filters = self.http_filters().iter_mut();
-        let filter = filters.find(|filter| has_type(filter, ".Wasm")).unwrap();
-        &mut filter["typed_config"]["config"]
+        self.plugin_if_any().unwrap()
     }
 
+    fn plugin_if_any(&mut self) -> Option<&mut Value> {
+        let mut filters = self.http_filters().iter_mut();
+        let filter = filters.find(|filter| has_type(filter, ".Wasm"))?;
+        Some(&mut filter["typed_config"]["config"])
+    }
+
+    /// Where the configuration has the filter: from this file.
     pub(crate) fn use_wasm(&mut self, path: &Path) {
-        self.plugin()["vm_config"]["code"] = json!({"local": {"filename": path}});
+        if let Some(plugin) = self.plugin_if_any() {
+            plugin["vm_config"]["code"] = json!({"local": {"filename": path}});
+        }
     }
 
     /// The shipped configuration of the filter with this laid over it, object by object.

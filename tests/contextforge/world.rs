@@ -1,0 +1,104 @@
+//! ContextForge with users and tools, and an Envoy in front of it.
+
+use std::net::SocketAddr;
+
+use hyper::Request;
+use serde_json::{Value, json};
+
+use crate::gateway::ContextForge;
+use crate::harness::bootstrap::Bootstrap;
+use crate::harness::certs::Credentials;
+use crate::harness::client::{Body, full};
+use crate::harness::{Fixture, Site};
+use crate::mcp;
+use crate::python::Server;
+
+/// ContextForge's own administrator.
+pub(crate) const ADMIN: &str = "admin@example.com";
+/// May call tools.
+pub(crate) const ALICE: &str = "alice@example.com";
+/// A user without that right.
+pub(crate) const BOB: &str = "bob@example.com";
+
+/// All that runs for one test.
+pub(crate) struct World {
+    pub(crate) site: Site,
+    pub(crate) gateway: ContextForge,
+    tools: Server,
+}
+
+impl World {
+    /// With the users and the tools, entered by the administrator through this Envoy.
+    pub(crate) async fn start(fixture: Fixture, settings: &[&str]) -> Self {
+        // The tools are on this machine, where ContextForge calls nobody unless it is told to.
+        let settings = [&["SSRF_ALLOW_LOCALHOST=true"], settings].concat();
+        let (gateway, tools) = tokio::join!(ContextForge::start(&settings), mcp::tool_server());
+        let site = in_front_of(gateway.address(), fixture).await;
+        let world = Self {
+            site,
+            gateway,
+            tools,
+        };
+        world.furnish().await;
+        world
+    }
+
+    async fn furnish(&self) {
+        self.enter_user(ALICE).await;
+        self.enter_user(BOB).await;
+        let role = json!({"name": "caller", "description": "May call tools", "scope": "global",
+            "permissions": ["tools.read", "tools.execute", "servers.use"]});
+        let role = self.administer("/v1/rbac/roles", &role).await;
+        let role = json!({"role_id": role["id"], "scope": "global"});
+        self.administer(&format!("/v1/rbac/users/{ALICE}/roles"), &role)
+            .await;
+        let url = format!("http://127.0.0.1:{}/mcp", self.tools.address().port());
+        let server = json!({"name": "demo", "url": url, "transport": "STREAMABLEHTTP", "visibility": "public"});
+        self.administer("/v1/gateways", &server).await;
+    }
+
+    async fn enter_user(&self, user: &str) {
+        let user = json!({"email": user, "full_name": user, "password": "Not-used-1, not-known"});
+        self.administer("/v1/auth/email/admin/users", &user).await;
+    }
+
+    /// What the administrator's POST is answered with; it must succeed.
+    async fn administer(&self, path: &str, body: &Value) -> Value {
+        let answer = self.site.client(ADMIN).send(script(path, body)).await;
+        let answer = answer.unwrap();
+        assert!(matches!(answer.status, 200 | 201), "{path}: {answer:?}");
+        answer.json()
+    }
+
+    /// What an MCP client with this certificate gets from a tool for 19 and 23.
+    pub(crate) async fn call_as(&self, credentials: &Credentials, tool: &str) -> Value {
+        let numbers = json!({"a": 19, "b": 23});
+        self.call_with(credentials, tool, numbers).await
+    }
+
+    pub(crate) async fn call_with(
+        &self,
+        credentials: &Credentials,
+        tool: &str,
+        arguments: Value,
+    ) -> Value {
+        let envoy = self.site.envoy.address();
+        let call = (tool, arguments);
+        mcp::converse(envoy, "/mcp", &self.site.authority, credentials, call).await
+    }
+}
+
+/// A POST of JSON with a header that no page of another site can send: ContextForge asks it for no CSRF token.
+pub(crate) fn script(path: &str, body: &Value) -> Request<Body> {
+    let request = Request::post(path)
+        .header("content-type", "application/json")
+        .header("accept", "application/json, text/event-stream")
+        .header("authorization", "Bearer none");
+    request.body(full(body.to_string())).unwrap()
+}
+
+/// An Envoy in front of what listens there.
+pub(crate) async fn in_front_of(gateway: SocketAddr, fixture: Fixture) -> Site {
+    let forward = move |envoy: &mut Bootstrap| envoy.forward_to(gateway);
+    fixture.edit(forward).start().await
+}
