@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -135,7 +135,7 @@ impl Envoy {
     }
 
     pub(crate) fn log_path(&self) -> PathBuf {
-        self.process.log.clone()
+        self.process.log_path().to_owned()
     }
 
     /// Where its admin interface listens.
