@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use data_encoding::HEXLOWER;
 use serde::Deserialize;
 
 use crate::denial::Reason;
+use crate::encoding::hex;
 use crate::filter::{Outcome, RequestHead};
 use crate::header_value::Holder;
 use crate::peer::Peer;
@@ -80,11 +80,11 @@ pub(crate) fn description(holder: &Holder<'_>) -> String {
     let mut line = Line::default();
     line.text_or_null("user", holder.identity.map(|it| it.user.as_str()));
     line.text_or_null("source", holder.identity.map(|it| it.source.as_str()));
-    let fingerprint = certificate.map(|it| HEXLOWER.encode(it.sha256()));
+    let fingerprint = certificate.map(|it| hex(it.sha256()));
     line.text_or_null("fingerprint", fingerprint.as_deref());
     match certificate {
         Some(certificate) => {
-            line.client_bytes("serial", HEXLOWER.encode(certificate.serial()).as_bytes());
+            line.client_bytes("serial", hex(certificate.serial()).as_bytes());
             line.client_bytes("issuer", certificate.issuer().to_string().as_bytes());
         }
         None => {

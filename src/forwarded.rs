@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::certificate::{CertificateError, PeerCertificate};
+use crate::encoding::bytes_of_hex;
 use crate::pem;
 
 /// A SHA-256.
@@ -137,7 +138,7 @@ impl<'a> Element<'a> {
 
 /// The SHA-256 written as 64 hexadecimal digits.
 pub fn digest_of_hex(text: &[u8]) -> Option<Sha256Digest> {
-    let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(text).ok()?;
+    let bytes = bytes_of_hex(text)?;
     bytes.try_into().ok()
 }
 

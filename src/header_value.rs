@@ -1,12 +1,12 @@
 //! The values that `headers.set` can give to a header.
 
-use data_encoding::{BASE64, HEXLOWER};
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
 use crate::attribute_type::AttributeType;
 use crate::certificate::PeerCertificate;
 use crate::denial::Reason;
+use crate::encoding::{base64, hex};
 use crate::identity::Identity;
 use crate::name::{AttributeValue, DistinguishedName};
 use crate::peer::Peer;
@@ -81,9 +81,9 @@ impl HeaderValue {
             Self::Issuer => certificate.and_then(|it| distinguished_name(it.issuer())),
             Self::Organization => one(subject, AttributeType::ORGANIZATION, charset)?,
             Self::OrganizationalUnit => one(subject, AttributeType::ORGANIZATIONAL_UNIT, charset)?,
-            Self::Serial => certificate.map(|it| HEXLOWER.encode(it.serial())),
-            Self::Fingerprint => certificate.map(|it| HEXLOWER.encode(it.sha256())),
-            Self::Spki => certificate.map(|it| BASE64.encode(it.spki_sha256())),
+            Self::Serial => certificate.map(|it| hex(it.serial())),
+            Self::Fingerprint => certificate.map(|it| hex(it.sha256())),
+            Self::Spki => certificate.map(|it| base64(it.spki_sha256())),
             Self::SanUri => names.and_then(|names| list(&names.uri)),
             Self::SanDns => names.and_then(|names| list(&names.dns)),
             Self::SanEmail => names.and_then(|names| list(&names.email)),
@@ -155,5 +155,5 @@ fn escaped(certificate: &PeerCertificate) -> String {
 
 /// RFC 9440 section 2.1: a Byte Sequence of RFC 8941.
 fn byte_sequence(certificate: &PeerCertificate) -> String {
-    format!(":{}:", BASE64.encode(certificate.der()))
+    format!(":{}:", base64(certificate.der()))
 }

@@ -5,7 +5,7 @@
 //! their contract does not name; Envoy gives none, and if it did, nothing would pass (FAIL_RELOAD, and the
 //! guard behind the filter).
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -32,6 +32,9 @@ use crate::timestamp::Timestamp;
 use attributes::{attribute, connection_id, now, read_direct_peer, timestamp};
 use refusal::Refusal;
 
+/// How late a counter may be.
+const TICK: Duration = Duration::from_millis(250);
+
 proxy_wasm::main! {{
     proxy_wasm::set_log_level(LogLevel::Info);
     proxy_wasm::set_root_context(|_| Box::new(Root { plugin: None }));
@@ -48,6 +51,8 @@ impl From<Status> for Reason {
 struct Plugin {
     configuration: Configuration,
     counters: Vec<(Counter, u32)>,
+    /// Requests that passed since the last tick; the rarer counters are written at once.
+    passed: Cell<u64>,
     connections: RefCell<RecentConnections>,
     /// Denials have a gate of their own: what is allowed cannot cut them.
     denials: RefCell<FloodGate>,
@@ -60,12 +65,12 @@ struct Root {
 
 impl Context for Root {}
 
-/// The configuration is replaced: what the flood has cost under it is written before it goes. (Envoy would also
+/// The configuration is replaced: what was gathered under it is written before it goes. (Envoy would also
 /// call `on_done`, but for each request as well.)
 impl Drop for Root {
     fn drop(&mut self) {
         if let Some(plugin) = &self.plugin {
-            plugin.log_suppressed();
+            plugin.flush();
         }
     }
 }
@@ -78,8 +83,8 @@ impl RootContext for Root {
                     shared_limits::create();
                 }
                 self.plugin = Some(Rc::new(Plugin::of(configuration)));
-                // Without the tick only the count of a flood is lost.
-                let _ = hostcalls::set_tick_period(Duration::from_secs(1));
+                // Without the tick only counts are lost.
+                let _ = hostcalls::set_tick_period(TICK);
                 true
             }
             Err(error) => {
@@ -93,7 +98,7 @@ impl RootContext for Root {
 
     fn on_tick(&mut self) {
         if let Some(plugin) = &self.plugin {
-            plugin.log_suppressed();
+            plugin.flush();
         }
     }
 
@@ -173,6 +178,7 @@ impl Plugin {
             configuration,
             // A counter that cannot be defined is not counted; the configuration is good without it.
             counters: Counter::all().filter_map(define).collect(),
+            passed: Cell::default(),
             connections: RefCell::default(),
             denials: RefCell::default(),
             others: RefCell::default(),
@@ -266,7 +272,13 @@ impl Plugin {
 
     /// Counters and records never decide: what cannot be written is not.
     fn write_down(&self, outcome: &Outcome<'_>, head: &RequestHead<'_>, now: Timestamp) {
-        Counter::of(outcome).for_each(|counter| self.count(counter));
+        for counter in Counter::of(outcome) {
+            if counter == Counter::Allow {
+                self.passed.set(self.passed.get() + 1);
+            } else {
+                self.count(counter);
+            }
+        }
         let rules = &self.configuration.audit;
         let gate = match outcome.decision.reason() {
             Some(_) => &self.denials,
@@ -290,6 +302,15 @@ impl Plugin {
         }
     }
 
+    /// Writes what was gathered.
+    fn flush(&self) {
+        let passed = self.passed.take();
+        if passed > 0 {
+            self.add(Counter::Allow, passed);
+        }
+        self.log_suppressed();
+    }
+
     fn log_suppressed(&self) {
         let gates = [&self.denials, &self.others];
         let count: u64 = gates
@@ -302,9 +323,14 @@ impl Plugin {
     }
 
     fn count(&self, counter: Counter) {
+        self.add(counter, 1);
+    }
+
+    fn add(&self, counter: Counter, number: u64) {
         let mut defined = self.counters.iter();
         if let Some((_, id)) = defined.find(|(known, _)| *known == counter) {
-            let _ = hostcalls::increment_metric(*id, 1);
+            let number = i64::try_from(number).unwrap_or(i64::MAX);
+            let _ = hostcalls::increment_metric(*id, number);
         }
     }
 }

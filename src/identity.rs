@@ -8,6 +8,7 @@ use thiserror::Error;
 use crate::attribute_type::AttributeType;
 use crate::certificate::PeerCertificate;
 use crate::denial::Reason;
+use crate::encoding::hex;
 use crate::mapping::{Rule, UnmappableError};
 use crate::name::AttributeValue;
 use crate::peer::Peer;
@@ -217,7 +218,7 @@ impl IdentityRules {
             ),
             Source::Spiffe => spiffe_id(&names.uri),
             Source::Subject => Ok(subject(certificate)),
-            Source::Fingerprint => Ok(Some(data_encoding::HEXLOWER.encode(certificate.sha256()))),
+            Source::Fingerprint => Ok(Some(hex(certificate.sha256()))),
         }
     }
 

@@ -31,6 +31,7 @@ pub mod counters;
 pub mod decision;
 pub mod denial;
 pub mod der;
+pub mod encoding;
 pub mod filter;
 pub mod flood;
 pub mod forwarded;

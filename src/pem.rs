@@ -1,10 +1,10 @@
 //! PEM text of one certificate, RFC 7468, plain or URL-encoded as Envoy hands it over.
 
-use data_encoding::{BASE64, Encoding, Specification};
 use percent_encoding::percent_decode;
 use std::borrow::Cow;
-use std::sync::LazyLock;
 use thiserror::Error;
+
+use crate::encoding;
 
 const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
 const END: &[u8] = b"-----END CERTIFICATE-----";
@@ -44,7 +44,7 @@ pub fn decode(text: &[u8]) -> Result<Vec<u8>, PemError> {
     let (_, body) = split(text, BEGIN).ok_or(PemError::NoBegin)?;
     let (base64, behind) = split(body, END).ok_or(PemError::NoEnd)?;
     match behind.trim_ascii() {
-        [] => LINES.decode(base64).map_err(|_| PemError::Base64),
+        [] => decode_lines(base64).ok_or(PemError::Base64),
         trailing => Err(PemError::Trailing(trailing.len())),
     }
 }
@@ -63,7 +63,7 @@ pub fn decode_url_encoded(text: &[u8]) -> Result<Vec<u8>, PemError> {
 
 /// The PEM text of a certificate, in lines of 64 characters, with a line feed at the end.
 pub fn encode(der: &[u8]) -> String {
-    let base64 = BASE64.encode(der);
+    let base64 = encoding::base64(der);
     let lines = base64.as_bytes().chunks(64);
     let mut text = String::from("-----BEGIN CERTIFICATE-----\n");
     for line in lines {
@@ -83,12 +83,12 @@ fn split<'a>(text: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
     Some((before, rest.get(separator.len()..)?))
 }
 
-/// RFC 4648 section 4 with line ends passed over.
-static LINES: LazyLock<Encoding> = LazyLock::new(|| {
-    let mut specification: Specification = BASE64.specification();
-    specification.ignore.push_str("\r\n");
-    specification.encoding().unwrap_or(BASE64)
-});
+/// Base64 with line ends passed over.
+fn decode_lines(text: &[u8]) -> Option<Vec<u8>> {
+    let is_character = |byte: &u8| !matches!(byte, b'\r' | b'\n');
+    let base64: Vec<u8> = text.iter().copied().filter(is_character).collect();
+    encoding::bytes_of_base64(&base64)
+}
 
 #[cfg(test)]
 mod tests {

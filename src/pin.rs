@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
 use serde::Deserialize;
 use thiserror::Error;
 
 use crate::certificate::PeerCertificate;
 use crate::denial::Reason;
+use crate::encoding;
 use crate::user::User;
 
 /// Why text is no pin.
@@ -49,7 +49,7 @@ impl Pin {
         }
         let base64 = text.strip_prefix("spki-sha256:");
         let base64 = base64.ok_or_else(|| PinError::Kind(found()))?;
-        let digest = BASE64.decode(base64.as_bytes()).ok();
+        let digest = encoding::bytes_of_base64(base64.as_bytes());
         digest
             .and_then(|digest| digest.try_into().ok())
             .map(Self::PublicKey)
@@ -85,7 +85,7 @@ pub fn bytes_of_hex(text: &str) -> Option<Vec<u8>> {
         true => text.replace(':', ""),
         false => text.to_owned(),
     };
-    HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).ok()
+    encoding::bytes_of_hex(digits.as_bytes())
 }
 
 /// Which users are pinned to what.
@@ -129,13 +129,13 @@ mod tests {
         for text in [format!("sha256:{hex}"), format!("sha256:{colons}")] {
             assert_eq!(Pin::parse(&text), Ok(Pin::Certificate([0x0a; 32])));
         }
-        let text = format!("spki-sha256:{}", BASE64.encode(&[0xff; 32]));
+        let text = format!("spki-sha256:{}", encoding::base64(&[0xff; 32]));
         assert_eq!(Pin::parse(&text), Ok(Pin::PublicKey([0xff; 32])));
     }
 
     #[test]
     fn what_is_no_pin_says_why() {
-        let base64 = BASE64.encode(&[1; 32]);
+        let base64 = encoding::base64(&[1; 32]);
         for text in ["", "sha1:00", "SHA256:00", &base64] {
             assert_eq!(Pin::parse(text), Err(PinError::Kind(text.to_owned())));
         }
@@ -147,7 +147,7 @@ mod tests {
                 Err(PinError::Hexadecimal(text.to_owned()))
             );
         }
-        let short = format!("spki-sha256:{}", BASE64.encode(&[1; 31]));
+        let short = format!("spki-sha256:{}", encoding::base64(&[1; 31]));
         let unpadded = format!("spki-sha256:{}", base64.trim_end_matches('='));
         for text in ["spki-sha256:", &short, &unpadded] {
             assert_eq!(Pin::parse(text), Err(PinError::Base64(text.to_owned())));

@@ -1,5 +1,7 @@
 //! The path of a request as rules see it (RFC 3986 section 6).
 
+use crate::encoding::bytes_of_hex;
+
 use percent_encoding::percent_decode;
 
 /// A path without its query.
@@ -64,7 +66,8 @@ fn is_normal_segment(segment: &[u8]) -> bool {
 /// Whether two hexadecimal digits encode what can be written in no other way: in upper case (RFC 3986
 /// section 2.1), not what needs no encoding, no separator, and no `%` that somebody decodes again.
 fn is_normal_encoding(digits: &[u8]) -> bool {
-    let decoded = data_encoding::HEXUPPER.decode(digits).ok();
+    let is_upper = !digits.iter().any(u8::is_ascii_lowercase);
+    let decoded = bytes_of_hex(digits).filter(|_| is_upper);
     let Some(&[byte]) = decoded.as_deref() else {
         return false;
     };

@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use crate::attribute_type::AttributeType;
+use crate::encoding::bytes_of_hex;
 use crate::name::AttributeValue;
 
 /// Why text is no distinguished name.
@@ -111,9 +112,7 @@ fn take_hexadecimal(text: &[u8]) -> Result<Value<'_>, NameTextError> {
     let (digits, behind) = text
         .split_at_checked(end.unwrap_or(text.len()))
         .ok_or(NameTextError::Hexadecimal)?;
-    let der = data_encoding::HEXLOWER_PERMISSIVE
-        .decode(digits.trim_ascii_end())
-        .ok()
+    let der = bytes_of_hex(digits.trim_ascii_end())
         .filter(|der| !der.is_empty())
         .ok_or(NameTextError::Hexadecimal)?;
     let (separator, behind) = split_separator(behind);
@@ -177,12 +176,8 @@ fn unescape<'a>(text: &'a [u8], value: &mut Vec<u8>) -> Result<&'a [u8], NameTex
         return Ok(behind);
     }
     let (digits, behind) = text.split_at_checked(2).ok_or(NameTextError::Escape)?;
-    let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(digits);
-    value.extend(
-        bytes
-            .map_err(|_| NameTextError::Escape)?
-            .to_ascii_lowercase(),
-    );
+    let bytes = bytes_of_hex(digits);
+    value.extend(bytes.ok_or(NameTextError::Escape)?.to_ascii_lowercase());
     Ok(behind)
 }
 

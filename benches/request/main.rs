@@ -29,7 +29,7 @@ use load::{Client, ask_all};
 use variants::Variant;
 
 /// Requests of a round.
-const REQUESTS: usize = 16_000;
+const REQUESTS: usize = 4_000;
 
 struct Row {
     name: String,
@@ -41,7 +41,7 @@ struct Row {
 
 #[tokio::main]
 async fn main() {
-    let rounds = std::env::var("ROUNDS").map_or(8, |text| text.parse().unwrap());
+    let rounds = std::env::var("ROUNDS").map_or(30, |text| text.parse().unwrap());
     let only = std::env::var("ONLY").unwrap_or_default();
     let authority = Authority::new();
     let credentials = authority.client("alice@example.com");

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use data_encoding::{BASE64, HEXLOWER};
 use mtls_identity::attribute_type::AttributeType;
 use mtls_identity::certificate::PeerCertificate;
+use mtls_identity::encoding::{base64, hex};
 use serde::Serialize;
 
 use super::input;
@@ -59,7 +59,7 @@ impl Report {
         Self {
             subject: certificate.subject().to_string(),
             issuer: certificate.issuer().to_string(),
-            serial: HEXLOWER.encode(certificate.serial()),
+            serial: hex(certificate.serial()),
             not_before: certificate.not_before().to_string(),
             not_after: certificate.not_after().to_string(),
             cn: common_names.map(ToString::to_string).collect(),
@@ -69,8 +69,8 @@ impl Report {
                 uri: names.uri.clone(),
                 ip: names.ip.iter().map(ToString::to_string).collect(),
             },
-            sha256: HEXLOWER.encode(certificate.sha256()),
-            spki_sha256: BASE64.encode(certificate.spki_sha256()),
+            sha256: hex(certificate.sha256()),
+            spki_sha256: base64(certificate.spki_sha256()),
             spiffe: certificate.spiffe_id().map(|id| id.to_string()),
         }
     }

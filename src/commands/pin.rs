@@ -1,8 +1,7 @@
 //! `mtls-identity pin`.
 
+use mtls_identity::encoding::{base64, hex};
 use std::path::PathBuf;
-
-use data_encoding::{BASE64, HEXLOWER};
 
 use super::input;
 
@@ -18,8 +17,8 @@ impl Pin {
         let mut output = String::new();
         for path in &self.certificates {
             let certificate = input::certificate(path)?;
-            let sha256 = HEXLOWER.encode(certificate.sha256());
-            let spki_sha256 = BASE64.encode(certificate.spki_sha256());
+            let sha256 = hex(certificate.sha256());
+            let spki_sha256 = base64(certificate.spki_sha256());
             output.push_str(&format!("sha256:{sha256}\nspki-sha256:{spki_sha256}\n"));
         }
         Ok(output)

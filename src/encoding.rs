@@ -1,0 +1,24 @@
+//! Base16 and base64 of RFC 4648, in the one way this project writes and reads them.
+
+use base16ct::{lower, mixed};
+use base64ct::{Base64, Encoding};
+
+/// Lower case hexadecimal (RFC 4648 section 8).
+pub fn hex(bytes: &[u8]) -> String {
+    lower::encode_string(bytes)
+}
+
+/// Hexadecimal of either case, two digits a byte.
+pub fn bytes_of_hex(digits: &[u8]) -> Option<Vec<u8>> {
+    mixed::decode_vec(digits).ok()
+}
+
+/// Base64 with padding (RFC 4648 section 4).
+pub fn base64(bytes: &[u8]) -> String {
+    Base64::encode_string(bytes)
+}
+
+/// Base64 with padding, and with no bit set that encodes nothing (RFC 4648 section 3.5).
+pub fn bytes_of_base64(text: &[u8]) -> Option<Vec<u8>> {
+    Base64::decode_vec(std::str::from_utf8(text).ok()?).ok()
+}
