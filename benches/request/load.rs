@@ -76,6 +76,12 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
+    /// Sends a request and waits for its answer, which must be 200.
+    pub(crate) fn ask(&mut self) {
+        self.send();
+        self.receive();
+    }
+
     fn send(&mut self) {
         self.stream.write_all(REQUEST).unwrap();
         self.stream.flush().unwrap();

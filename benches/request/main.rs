@@ -1,8 +1,10 @@
-//! What the filter adds to a request: `cargo bench --bench request`.
+//! What the filter adds to a request: `cargo bench --locked --bench request`.
 //!
 //! For every row of `filters.yaml` a real Envoy with one worker answers requests over kept-alive mTLS connections. The
 //! CPU time of its process over a fixed number of requests counts, in rounds that go through all rows in turn; of all
 //! rounds the cheapest. Only ratios within one run mean something.
+//!
+//! `ROUNDS=60` for more rounds, `ONLY=none,lua_guide,default` for some rows, `WASM=other.wasm` for another build.
 
 #![allow(
     clippy::disallowed_methods,
@@ -20,17 +22,22 @@
 #[path = "../../tests/e2e/harness/mod.rs"]
 mod harness;
 
+mod chart;
+mod connections;
 mod load;
+mod table;
 mod variants;
 
-use harness::certs::Authority;
+use harness::certs::{Authority, Credentials};
 use harness::envoy::{Envoy, Launch};
 use load::{Client, ask_all};
+use table::{Cost, Table};
 use variants::Variant;
 
-/// Requests of a round.
+/// Requests of a round: few, so that some rounds have the machine for themselves.
 const REQUESTS: usize = 4_000;
 
+/// An Envoy that runs for a row.
 struct Row {
     name: String,
     envoy: Envoy,
@@ -41,35 +48,32 @@ struct Row {
 
 #[tokio::main]
 async fn main() {
-    let rounds = std::env::var("ROUNDS").map_or(30, |text| text.parse().unwrap());
+    let rounds = std::env::var("ROUNDS").map_or(40, |text| text.parse().unwrap());
     let only = std::env::var("ONLY").unwrap_or_default();
     let authority = Authority::new();
     let credentials = authority.client("alice@example.com");
     let mut rows = Vec::new();
     for variant in variants::all(&credentials) {
         if only.is_empty() || only.split(',').any(|name| name == variant.name) {
-            rows.push(row(variant, &authority, &credentials).await);
+            rows.push(start(variant, &authority, &credentials).await);
         }
     }
     for _ in 0..rounds {
         rows.iter_mut().for_each(round);
     }
-    let none = rows[0].cost;
-    for row in &rows {
-        println!(
-            "{:16} {:8.2} {:8.2}",
-            row.name,
-            row.cost / 1000.0,
-            (row.cost - none) / 1000.0
-        );
+    let cost = |row: &Row| Cost {
+        name: row.name.clone(),
+        nanoseconds: row.cost,
+    };
+    let table = Table::of(rows.iter().map(cost).collect());
+    println!("\n{}", table.markdown());
+    if only.is_empty() {
+        chart::write(&table);
+        connections::report(&rows, &authority);
     }
 }
 
-async fn row(
-    variant: Variant,
-    authority: &Authority,
-    credentials: &harness::certs::Credentials,
-) -> Row {
+async fn start(variant: Variant, authority: &Authority, credentials: &Credentials) -> Row {
     let directory = tempfile::tempdir().unwrap();
     let path = variant.write(directory.path(), authority);
     let launch = Launch {
@@ -90,7 +94,7 @@ async fn row(
 fn round(row: &mut Row) {
     let mut connections = row.client.connect_all();
     // V8 compiles what is used often, and the certificate is read.
-    ask_all(&mut connections, REQUESTS / 8);
+    ask_all(&mut connections, REQUESTS / 4);
     let before = row.envoy.cpu_time();
     ask_all(&mut connections, REQUESTS);
     let used = row.envoy.cpu_time() - before;

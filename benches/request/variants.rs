@@ -58,6 +58,11 @@ fn variant(name: String, row: &Value) -> Variant {
     Variant { name, filters }
 }
 
+/// `WASM` in the environment, else the filter as the sources are now.
+fn module() -> String {
+    std::env::var("WASM").unwrap_or_else(|_| artifacts::wasm().display().to_string())
+}
+
 fn wasm(configuration: &str) -> Value {
     let string = "type.googleapis.com/google.protobuf.StringValue";
     json!({
@@ -71,7 +76,7 @@ fn wasm(configuration: &str) -> Value {
                 "vm_config": {
                     "vm_id": "mtls_identity",
                     "runtime": "envoy.wasm.runtime.v8",
-                    "code": {"local": {"filename": std::env::var("WASM").unwrap_or_else(|_| artifacts::wasm().display().to_string())}},
+                    "code": {"local": {"filename": module()}},
                 },
                 "configuration": {"@type": string, "value": configuration},
             },

@@ -1,0 +1,90 @@
+//! What a connection costs: its first request, and what the filter keeps of many.
+
+use std::process::Command;
+
+use rcgen::KeyPair;
+
+use crate::Row;
+use crate::harness::certs::{Authority, Credentials};
+use crate::harness::leaf::{Leaf, common_name, organization};
+use crate::load::Client;
+
+/// Connections of which each makes one request.
+const FIRST: usize = 200;
+/// Connections with a certificate each, and their requests.
+const MANY: usize = 10_000;
+const REQUESTS_EACH: usize = 10;
+
+/// Prints both, for the row without a filter and for the default.
+pub(crate) fn report(rows: &[Row], authority: &Authority) {
+    let row = |name: &str| rows.iter().find(|row| row.name == name).unwrap();
+    let (none, default) = (row("none"), row("default"));
+    let client = rsa_4096(authority);
+    let cheapest = |row| {
+        let rounds = (0..5).map(|_| first_request(row, authority, &client));
+        rounds.fold(f64::INFINITY, f64::min)
+    };
+    let added = cheapest(default) - cheapest(none);
+    println!("first request of a connection, RSA-4096: {added:.0} µs more than without the filter");
+    for row in [none, default] {
+        let growth = growth(row, authority);
+        println!(
+            "{}: memory of the process after {MANY} connections with as many certificates, {} requests: {:+} KiB after the first tenth, {:+} KiB after all",
+            row.name,
+            MANY * REQUESTS_EACH,
+            growth.0,
+            growth.1
+        );
+    }
+}
+
+fn rsa_4096(authority: &Authority) -> Credentials {
+    let arguments = [
+        "genpkey",
+        "-algorithm",
+        "RSA",
+        "-pkeyopt",
+        "rsa_keygen_bits:4096",
+    ];
+    let made = Command::new("openssl").args(arguments).output().unwrap();
+    let pem = String::from_utf8(made.stdout).unwrap();
+    let key = KeyPair::from_pem(&pem).unwrap();
+    authority.issue_for(
+        key,
+        &Leaf::of([common_name("alice@example.com"), organization("Acme")]),
+    )
+}
+
+/// Microseconds of CPU for a handshake and one request.
+fn first_request(row: &Row, authority: &Authority, credentials: &Credentials) -> f64 {
+    let client = Client::new(row.envoy.address(), authority, credentials);
+    let before = row.envoy.cpu_time();
+    for _ in 0..FIRST {
+        client.connect().ask();
+    }
+    let used = row.envoy.cpu_time() - before;
+    used.as_nanos() as f64 / FIRST as f64 / 1000.0
+}
+
+/// KiB that the process has grown by, after a tenth and after all.
+fn growth(row: &Row, authority: &Authority) -> (i64, i64) {
+    let key = KeyPair::generate().unwrap().serialize_pem();
+    let before = kibibytes(row);
+    let mut after_a_tenth = 0;
+    for number in 0..MANY {
+        let name = format!("user{number}@example.com");
+        let key = KeyPair::from_pem(&key).unwrap();
+        let credentials = authority.issue_for(key, &Leaf::of([common_name(&name)]));
+        let client = Client::new(row.envoy.address(), authority, &credentials);
+        let mut connection = client.connect();
+        (0..REQUESTS_EACH).for_each(|_| connection.ask());
+        if number == MANY / 10 {
+            after_a_tenth = kibibytes(row) - before;
+        }
+    }
+    (after_a_tenth, kibibytes(row) - before)
+}
+
+fn kibibytes(row: &Row) -> i64 {
+    i64::try_from(row.envoy.resident_memory() / 1024).unwrap()
+}

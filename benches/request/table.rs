@@ -1,0 +1,55 @@
+//! The table of what each row adds, and the ratios that count.
+
+use std::fmt::Write;
+
+/// What a request costs in a row.
+pub(crate) struct Cost {
+    pub(crate) name: String,
+    pub(crate) nanoseconds: f64,
+}
+
+/// All rows; the first has no filter.
+pub(crate) struct Table {
+    costs: Vec<Cost>,
+}
+
+/// Of whom the ratio to whom is told.
+const RATIOS: [(&str, &str); 3] = [
+    ("default", "lua_guide"),
+    ("full", "lua_full"),
+    ("full", "envoy_native"),
+];
+
+impl Table {
+    pub(crate) fn of(costs: Vec<Cost>) -> Self {
+        Self { costs }
+    }
+
+    /// The microseconds that each row but the first adds to a request.
+    pub(crate) fn added(&self) -> impl Iterator<Item = (&str, f64)> {
+        let none = self.costs[0].nanoseconds;
+        let costs = self.costs.iter().skip(1);
+        costs.map(move |cost| (cost.name.as_str(), (cost.nanoseconds - none) / 1000.0))
+    }
+
+    fn added_by(&self, name: &str) -> Option<f64> {
+        self.added()
+            .find(|(row, _)| *row == name)
+            .map(|(_, added)| added)
+    }
+
+    /// For the README.
+    pub(crate) fn markdown(&self) -> String {
+        let mut text = String::from("| filters | µs of CPU added to a request |\n|---|---|\n");
+        for (name, added) in self.added() {
+            writeln!(text, "| `{name}` | {added:.1} |").unwrap();
+        }
+        text.push_str("\n| ratio | |\n|---|---|\n");
+        for (ours, theirs) in RATIOS {
+            if let (Some(us), Some(them)) = (self.added_by(ours), self.added_by(theirs)) {
+                writeln!(text, "| `{ours}` / `{theirs}` | {:.2} |", us / them).unwrap();
+            }
+        }
+        text
+    }
+}
