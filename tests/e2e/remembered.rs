@@ -120,7 +120,7 @@ async fn an_open_connection_follows_every_change_of_the_filter() {
             ]),
         ),
         (
-            json!({"authorization": {"rules": []}}),
+            json!({"authorization": {"rules": [{"name": "a", "action": "allow", "identities": [ALICE]}]}}),
             json!("not_authorized"),
         ),
         (json!({}), admin),

@@ -44,7 +44,7 @@ fn requests(alice: &str, admin: &str) -> Vec<(Vec<String>, Result<&'static str, 
         (vec![line(admin)], Ok(ADMIN)),
         (vec![], Err("no_certificate")),
         (vec![line(admin)], Ok(ADMIN)),
-        (vec![line("")], Err("forwarded_ambiguous")),
+        (vec![line("")], Err("no_certificate")),
         (vec![line(alice)], Ok(ALICE)),
         (
             vec![line(&admin.to_lowercase())],
