@@ -249,3 +249,20 @@ fn users_of_one_connection_are_charged_each_for_themselves() {
     ];
     assert_eq!(served, expected);
 }
+
+/// Over HTTP/3 Envoy's id of a connection is a hash of a number that the client has chosen and that stands in clear in
+/// every packet of theirs: who repeats it later, on a connection of their own, is somebody else. A count of
+/// connections is far below any such hash.
+#[test]
+fn a_connection_whose_id_is_no_count_is_not_remembered() {
+    let configuration = configuration(&json!({}));
+    let mut remembering = Remembering::default();
+    let (by_admin, by_mallory) = (direct(&WORLD.admin), direct(&WORLD.peers[3].1));
+    // As measured.
+    for id in [13_163_000_324_336_105_876, 1_090_762_118_728_106_780] {
+        let first = remembering.caller(&configuration, id, &by_admin, || None);
+        assert_eq!(*first, configuration.caller_of(&by_admin, None));
+        let second = remembering.caller(&configuration, id, &by_mallory, || None);
+        assert_eq!(*second, configuration.caller_of(&by_mallory, None), "{id}");
+    }
+}
