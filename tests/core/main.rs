@@ -38,4 +38,6 @@ mod openssl;
 mod policy;
 mod properties;
 mod rate_limit;
+mod record;
+mod remembered;
 mod schema;

@@ -40,6 +40,7 @@ mod monitoring;
 mod older_envoy;
 mod policy;
 mod rate_limit;
+mod remembered;
 mod rotation;
 mod second_line;
 mod seen;

@@ -22,5 +22,6 @@ mod failure;
 mod forwarded;
 mod gateway;
 mod lua;
+mod remembered;
 mod users;
 mod waypoint;

@@ -52,7 +52,14 @@ fn terminate() -> Value {
         "http_filters": [
             {"name": "connect_authority", "typed_config": {
                 "@type": format!("{TYPES}.filters.http.set_filter_state.v3.Config"),
+                // The address is what keeps the connections inside apart: Envoy pools those whose hashed state is equal,
+                // and the principal is not hashed.
                 "on_request_headers": [{
+                    "object_key": "envoy.filters.listener.original_dst.remote_ip",
+                    "format_string": {"text_format_source":
+                        {"inline_string": "%DOWNSTREAM_REMOTE_ADDRESS%"}},
+                    "shared_with_upstream": "ONCE",
+                }, {
                     "object_key": "io.istio.peer_principal",
                     "factory_key": "envoy.string",
                     "format_string": {"text_format_source":
