@@ -14,7 +14,8 @@ fi
 exports="_initialize proxy_abi_version_0_2_1 proxy_on_memory_allocate \
 proxy_on_vm_start proxy_on_configure proxy_on_tick proxy_on_context_create proxy_on_delete \
 proxy_on_request_headers proxy_on_request_trailers proxy_on_response_headers"
-linker=${CARGO_TARGET_DIR:-$PWD/target}/wasm-link.sh
+# Named for what it keeps: cargo builds again when the name changes, not when what is in the file does.
+linker=${CARGO_TARGET_DIR:-$PWD/target}/wasm-link-$(cksum <<<"$exports" | cut -d ' ' -f 1).sh
 mkdir -p "${linker%/*}"
 cat >"$linker" <<EOF
 #!/usr/bin/env bash

@@ -4,12 +4,10 @@ use std::rc::Rc;
 
 use crate::certificate::PeerCertificate;
 use crate::denial::Reason;
+use crate::headers::PreparedHeaders;
 use crate::identity::Identity;
 use crate::peer::Peer;
 use crate::rate_limit::Charge;
-
-/// Headers to set, each once.
-pub type Headers = Vec<(String, String)>;
 
 /// What the configuration makes of one who is somebody, whatever is asked for and whenever.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,8 +20,8 @@ pub struct Standing {
     pub charge: Option<Charge>,
     /// The user and the certificate as a record writes them.
     pub(crate) description: String,
-    /// For a [`crate::decision::Permit`] alone.
-    pub(crate) headers: Result<Rc<Headers>, Reason>,
+    /// What a [`crate::decision::Permit`] sets.
+    pub headers: PreparedHeaders,
 }
 
 /// All that is known of the other end of a connection under one configuration.

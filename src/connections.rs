@@ -13,7 +13,11 @@ const SLOTS: usize = 512;
 /// The longest X-Forwarded-Client-Cert that is remembered, in bytes; a longer one is read with every request.
 const MAXIMUM_FORWARDED: usize = 8 * 1024;
 
-/// Of one configuration: connections by Envoy's id for them, which one process never gives twice.
+/// The largest id that is a count of connections, which one process never gives twice. Over QUIC it is a hash of an
+/// id that the client chooses, and so another client's, if it likes: such a connection is not remembered.
+const MAXIMUM_COUNT: u64 = u32::MAX as u64;
+
+/// Of one configuration: connections by Envoy's id for them.
 #[derive(Debug)]
 pub struct RecentConnections {
     slots: Vec<Option<(u64, Connection)>>,
@@ -36,8 +40,11 @@ impl RecentConnections {
         }
     }
 
-    /// Remembers a connection in the place of another.
+    /// Remembers a connection in the place of another, if its id is its own.
     pub fn remember(&mut self, id: u64, connection: Connection) {
+        if id > MAXIMUM_COUNT {
+            return;
+        }
         if let Some(place) = self.slots.get_mut(slot(id)) {
             *place = Some((id, connection));
         }

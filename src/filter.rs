@@ -3,11 +3,12 @@
 use std::rc::Rc;
 
 use crate::audit;
-use crate::caller::{Caller, Headers, Standing};
+use crate::caller::{Caller, Standing};
 use crate::config::Configuration;
 use crate::decision::{Decision, Denial, Evidence, Permit};
 use crate::denial::Reason;
 use crate::header_value::Holder;
+use crate::headers::Headers;
 use crate::peer::{DirectPeer, Peer};
 use crate::policy::{Check, Request};
 use crate::rate_limit::{Allowance, Charge};
@@ -131,7 +132,7 @@ impl Configuration {
             pins: self.policy.pins.check(&identity.user, peer.certificate()),
             charge: self.rate_limits.charge(Some(&identity.user)),
             description: audit::description(&holder),
-            headers: self.headers.write(&holder).map(Rc::new),
+            headers: self.headers.prepare(&holder),
             identity,
         })
     }

@@ -5,7 +5,6 @@ use std::rc::Rc;
 
 use thiserror::Error;
 
-use crate::caller::Headers;
 use crate::decision::Permit;
 use crate::denial::Reason;
 use crate::header_name::HeaderName;
@@ -32,6 +31,16 @@ pub enum HeaderRulesError {
     /// Two names that are one when `_` is `-`.
     #[error("set[{0:?}] and {1} are the same header, expected one value for each")]
     SetTwice(String, String),
+}
+
+/// Headers to set, each once.
+pub type Headers = Vec<(String, String)>;
+
+/// The headers of somebody, written before anything is asked: [`HeaderRules::of`] hands them out for a permit, and
+/// nothing else does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PreparedHeaders {
+    headers: Result<Rc<Headers>, Reason>,
 }
 
 /// Which headers are removed, and which are set.
@@ -96,14 +105,20 @@ impl HeaderRules {
     /// [`Reason::InvalidIdentity`] for an organization that is not one text.
     pub fn of(&self, permit: &Permit<'_>) -> Result<Rc<Headers>, Reason> {
         match permit.standing() {
-            Some(standing) => standing.headers.clone(),
+            Some(standing) => standing.headers.headers.clone(),
             // Who passes without an identity passes without a certificate, too.
             None => self.write(&Holder::default()).map(Rc::new),
         }
     }
 
     /// The headers of a holder, ready for all requests that may pass.
-    pub(crate) fn write(&self, holder: &Holder<'_>) -> Result<Headers, Reason> {
+    pub fn prepare(&self, holder: &Holder<'_>) -> PreparedHeaders {
+        PreparedHeaders {
+            headers: self.write(holder).map(Rc::new),
+        }
+    }
+
+    fn write(&self, holder: &Holder<'_>) -> Result<Headers, Reason> {
         let mut headers = Vec::new();
         if let Some(identity) = holder.identity {
             headers.push((self.user.to_string(), identity.user.to_string()));

@@ -18,7 +18,7 @@ mod refusal;
 mod shared_limits;
 
 use crate::audit;
-use crate::caller::{Caller, Headers};
+use crate::caller::Caller;
 use crate::config::Configuration;
 use crate::connections::{Connection, RecentConnections};
 use crate::counters::Counter;
@@ -26,6 +26,7 @@ use crate::denial::Reason;
 use crate::filter::{Outcome, RequestHead};
 use crate::flood::FloodGate;
 use crate::gcra::Nanoseconds;
+use crate::headers::Headers;
 use crate::rate_limit::Charge;
 use crate::timestamp::Timestamp;
 
