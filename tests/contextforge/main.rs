@@ -33,6 +33,7 @@ mod browser;
 mod clients;
 mod compose;
 mod helm;
+mod migration;
 mod plugins;
 mod streams;
 mod surface;
