@@ -29,6 +29,11 @@ fn rendered(phase: u8, arguments: &[&str]) -> String {
 struct Phase {
     site: Site,
     gateway: ContextForge,
+    /// The JWTs of the administrator and of Alice.
+    admins: String,
+    alices: String,
+    /// Lines of the record so far.
+    recorded: usize,
 }
 
 impl Phase {
@@ -44,7 +49,13 @@ impl Phase {
             _ => fixture,
         };
         let site = in_front_of(gateway.address(), fixture).await;
-        let phase = Self { site, gateway };
+        let phase = Self {
+            site,
+            admins: token_of(ADMIN, &gateway),
+            alices: token_of(ALICE, &gateway),
+            gateway,
+            recorded: 0,
+        };
         for user in [ALICE, BOB, CAROL] {
             phase.enter(&admin, user).await;
         }
@@ -55,14 +66,10 @@ impl Phase {
     async fn enter(&self, admin: &Credentials, user: &str) {
         let entry = json!({"email": user, "full_name": user, "password": "Not-used-1, not-known"});
         let mut request = script("/v1/auth/email/admin/users", &entry);
-        let token = HeaderValue::try_from(self.token(ADMIN)).unwrap();
+        let token = HeaderValue::try_from(&self.admins).unwrap();
         request.headers_mut().insert(AUTHORIZATION, token);
         let answer = self.site.client_with(admin).send(request).await.unwrap();
         assert_eq!(answer.status, 201, "{answer:?}");
-    }
-
-    fn token(&self, user: &str) -> String {
-        token_of(user, &self.gateway)
     }
 
     fn nobody(&self) -> Client {
@@ -77,29 +84,30 @@ impl Phase {
     }
 
     /// The call reaches the gateway, which takes it for this user's.
-    async fn is_taken_for(&self, user: &str, client: &Client, token: Option<String>) {
-        let before = self.callers().len();
-        let answer = call(client, token).await.unwrap();
+    async fn is_taken_for(&mut self, user: &str, client: &Client, said: &[(&'static str, &str)]) {
+        let answer = call(client, said).await.unwrap();
         assert_eq!(answer.status, 200, "{user}: {answer:?}");
         let what = format!("the gateway has recorded {user}");
         let new = eventually(&what, PATIENCE, async || {
-            let new = self.callers().split_off(before);
+            let new = self.callers().split_off(self.recorded);
             (!new.is_empty()).then_some(new)
-        });
-        assert!(new.await.iter().all(|caller| caller == user), "{user}");
+        })
+        .await;
+        assert!(new.iter().all(|caller| caller == user), "{user}: {new:?}");
+        self.recorded += new.len();
     }
 }
 
-/// A tool, over MCP, by somebody who also writes that they are the administrator.
-async fn call(client: &Client, token: Option<String>) -> Result<Answer, Refused> {
+/// A tool, over MCP, by somebody who says this of themselves, and also that they are the administrator.
+async fn call(client: &Client, said: &[(&'static str, &str)]) -> Result<Answer, Refused> {
     let message = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call",
         "params": {"name": "none", "arguments": {}}});
     let mut request = script("/mcp", &message);
     let headers = request.headers_mut();
     headers.remove(AUTHORIZATION);
     headers.insert(USER, HeaderValue::from_static(ADMIN));
-    if let Some(token) = token {
-        headers.insert(AUTHORIZATION, HeaderValue::try_from(token).unwrap());
+    for (name, value) in said {
+        headers.append(*name, HeaderValue::try_from(*value).unwrap());
     }
     client.send(request).await
 }
@@ -112,48 +120,77 @@ fn assert_only(phase: &Phase, users: &[&str]) {
     assert_eq!(callers, users);
 }
 
+const BEARER: &str = "authorization";
+const FORGED: (&str, &str) = (BEARER, "Bearer forged");
+
 #[tokio::test]
 async fn in_phase_1_the_jwt_is_the_user_and_nothing_else_is() {
-    let phase = Phase::start(1).await;
-    let token = phase.token(ALICE);
+    let mut phase = Phase::start(1).await;
+    let (nobody, alices) = (phase.nobody(), phase.alices.clone());
     phase
-        .is_taken_for(ALICE, &phase.nobody(), Some(token))
+        .is_taken_for(ALICE, &nobody, &[(BEARER, &alices)])
         .await;
     for client in [phase.nobody(), phase.site.client(BOB)] {
-        assert_eq!(call(&client, None).await.unwrap().status, 401);
+        for said in [&[][..], &[FORGED]] {
+            assert_eq!(call(&client, said).await.unwrap().status, 401);
+        }
     }
     assert_only(&phase, &[ALICE]);
 }
 
-#[tokio::test]
-async fn in_phases_2_and_3_either_is_the_user_and_of_both_the_certificate() {
-    for number in [2, 3] {
-        let phase = Phase::start(number).await;
-        let token = phase.token(ALICE);
-        phase
-            .is_taken_for(ALICE, &phase.nobody(), Some(token.clone()))
-            .await;
-        let bob = phase.site.client(BOB);
-        phase.is_taken_for(BOB, &bob, None).await;
-        let carol = phase.site.client(CAROL);
-        for token in [token, phase.token(ADMIN), "Bearer forged".to_owned()] {
-            phase.is_taken_for(CAROL, &carol, Some(token)).await;
-        }
-        assert_eq!(call(&phase.nobody(), None).await.unwrap().status, 401);
-        let forged = Some("Bearer forged".to_owned());
-        assert_eq!(call(&phase.nobody(), forged).await.unwrap().status, 401);
-        assert_only(&phase, &[ALICE, BOB, CAROL]);
+/// Whatever else of the administrator's or of somebody else's comes with Carol's certificate, she stays Carol.
+async fn carol_is_carol(phase: &mut Phase) {
+    let carol = phase.site.client(CAROL);
+    let (admins, alices) = (phase.admins.clone(), phase.alices.clone());
+    let cookie = admins.replace("Bearer ", "jwt_token=");
+    let everything: [&[(&'static str, &str)]; 9] = [
+        &[],
+        &[(BEARER, &alices)],
+        &[(BEARER, &admins)],
+        &[(BEARER, &admins), (BEARER, &alices)],
+        &[FORGED],
+        &[("cookie", &cookie)],
+        &[("x-authenticated-user", ADMIN), ("x-user-email", ADMIN)],
+        &[("x-ssl-client-verify", "NONE"), (BEARER, &admins)],
+        &[("x-forwarded-internally", "true"), (BEARER, &admins)],
+    ];
+    for said in everything {
+        phase.is_taken_for(CAROL, &carol, said).await;
     }
 }
 
 #[tokio::test]
-async fn in_phase_4_the_certificate_is_the_user_and_a_jwt_is_worth_nothing() {
-    let phase = Phase::start(4).await;
-    let token = phase.token(ALICE);
-    assert!(call(&phase.nobody(), Some(token.clone())).await.is_err());
+async fn in_phase_2_either_is_the_user_and_of_both_the_certificate() {
+    either_is_the_user_and_of_both_the_certificate(2).await;
+}
+
+#[tokio::test]
+async fn in_phase_3_either_is_the_user_and_of_both_the_certificate() {
+    either_is_the_user_and_of_both_the_certificate(3).await;
+}
+
+async fn either_is_the_user_and_of_both_the_certificate(number: u8) {
+    let mut phase = Phase::start(number).await;
+    let (nobody, alices) = (phase.nobody(), phase.alices.clone());
+    phase
+        .is_taken_for(ALICE, &nobody, &[(BEARER, &alices)])
+        .await;
     let bob = phase.site.client(BOB);
-    phase.is_taken_for(BOB, &bob, None).await;
-    let carol = phase.site.client(CAROL);
-    phase.is_taken_for(CAROL, &carol, Some(token)).await;
+    phase.is_taken_for(BOB, &bob, &[]).await;
+    carol_is_carol(&mut phase).await;
+    for said in [&[][..], &[FORGED], &[("x-ssl-client-verify", "SUCCESS")]] {
+        assert_eq!(call(&nobody, said).await.unwrap().status, 401);
+    }
+    assert_only(&phase, &[ALICE, BOB, CAROL]);
+}
+
+#[tokio::test]
+async fn in_phase_4_the_certificate_is_the_user_and_a_jwt_is_worth_nothing() {
+    let mut phase = Phase::start(4).await;
+    let alices = [(BEARER, &*phase.alices)];
+    assert!(call(&phase.nobody(), &alices).await.is_err());
+    let bob = phase.site.client(BOB);
+    phase.is_taken_for(BOB, &bob, &[]).await;
+    carol_is_carol(&mut phase).await;
     assert_only(&phase, &[BOB, CAROL]);
 }
