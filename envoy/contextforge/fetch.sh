@@ -12,16 +12,15 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
-python=${PYTHON:-python3}
+# shellcheck source=envoy/packages.sh
+. "$root/envoy/packages.sh"
 
 die() {
   echo "fetch.sh: $*" >&2
   exit 1
 }
 
-command -v "$python" >/dev/null || die "$python is missing; install it, or set PYTHON"
-"$python" -m pip --version >/dev/null 2>&1 ||
-  die "$python has no pip; install it (Debian, Ubuntu: apt install python3-pip)"
+need_pip ", or set PYTHON"
 version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 [[ $version =~ ^3\.1[123]$ ]] || die "ContextForge needs Python 3.11 to 3.13, not $version; set PYTHON"
 # Other packages, or another Python: another folder.
@@ -46,22 +45,13 @@ empty_database() {
 
 # Makes the folder, whole or not at all.
 fetch() {
-  mkdir -p "$root/.python"
-  new=$(mktemp -d "$root/.python/.new.XXXXXX")
-  trap 'rm -rf "$new"' EXIT
+  new_folder "$root/.python"
   echo "fetch.sh: fetching ContextForge" >&2
-  # Into a folder of its own: no environment is changed, so none has to allow it.
-  PIP_REQUIRE_VIRTUALENV=0 "$python" -m pip install --quiet --disable-pip-version-check --no-input --no-user \
-    --no-deps --only-binary :all: --target "$new/site" --requirement "$here/requirements.txt" \
-    >"$new/pip.log" 2>&1 || {
-    grep -v '^ *$' "$new/pip.log" | tail -n 3 >&2
+  pip install --no-user --no-deps --target "$new/site" --requirement "$here/requirements.txt" ||
     die "pip cannot fetch ContextForge for this machine"
-  }
   empty_database
-  # A rename does not replace what another run has put there in the meantime; that one is as good.
-  chmod 755 "$new"
-  "$python" -c 'import os, sys; os.rename(*sys.argv[1:])' "$new" "$kept" 2>/dev/null || is_whole ||
-    die "$kept is there but does not hold ContextForge; remove it"
+  keep "$kept"
+  is_whole || die "$kept is there but does not hold ContextForge; remove it"
 }
 
 is_whole || fetch

@@ -12,7 +12,8 @@ use crate::harness::certs::{Authority, Credentials};
 use crate::harness::client::Client;
 use crate::harness::envoy::{Envoy, Launch};
 use crate::harness::gateway::Gateway;
-use crate::program::Program;
+use crate::harness::nginx::{self, write_certificates};
+use crate::harness::program::Program;
 
 pub(crate) const NAMES: [&str; 5] = ["Nginx", "Caddy", "HAProxy", "Lua", "mtls-identity"];
 
@@ -104,33 +105,12 @@ impl Guide {
     }
 }
 
-fn write_certificates(here: &Path, server: &Credentials, authority: &str) {
-    let (chain, key) = (server.pem(), server.key_pem());
-    for (name, content) in [
-        ("server.pem", &*format!("{chain}{key}")),
-        ("server.crt", &chain),
-        ("server.key", &key),
-        ("ca.crt", authority),
-    ] {
-        fs::write(here.join(name), content).unwrap();
-    }
-}
-
 impl Product {
     /// In the order of [`NAMES`], with clients of this authority.
     pub(crate) async fn all(authority: &Authority, insists: Insists) -> [Self; 5] {
-        let nginx = [
-            "-e",
-            "stderr",
-            "-p",
-            ".",
-            "-g",
-            "daemon off; master_process off; pid pid;",
-            "-c",
-        ];
         let caddy = ["run", "--adapter", "caddyfile", "--config"];
         let (nginx, caddy, haproxy, lua, filter) = tokio::join!(
-            Self::program("nginx", &nginx, &NGINX, authority, insists),
+            Self::program("nginx", &nginx::ARGUMENTS, &NGINX, authority, insists),
             Self::program("caddy", &caddy, &CADDY, authority, insists),
             Self::program("haproxy", &["-db", "-f"], &HAPROXY, authority, insists),
             Self::lua(authority, insists),
@@ -140,7 +120,7 @@ impl Product {
     }
 
     async fn program(
-        name: &str,
+        name: &'static str,
         arguments: &[&str],
         guide: &Guide,
         authority: &Authority,
@@ -148,9 +128,9 @@ impl Product {
     ) -> Self {
         let gateway = Gateway::start().await.unwrap();
         let server = authority.server();
-        let program = Program::start(name, arguments, authority.certificate(), |here, port| {
+        let program = Program::start(name, arguments, authority.certificate(), |here, address| {
             write_certificates(here, &server, &authority.pem());
-            guide.write(here, port, gateway.address(), insists)
+            guide.write(here, address.port(), gateway.address(), insists)
         });
         Self::of(Running::Program(program.await), gateway, authority)
     }
@@ -160,7 +140,7 @@ impl Product {
         let directory = tempfile::tempdir().unwrap();
         write_certificates(directory.path(), &authority.server(), &authority.pem());
         let path = LUA.write(directory.path(), 0, gateway.address(), insists);
-        let envoy = boot(&path, directory).await;
+        let envoy = Envoy::start(&Launch::default(), &path, directory).await;
         Self::of(Running::Envoy(envoy), gateway, authority)
     }
 
@@ -175,7 +155,7 @@ impl Product {
             bootstrap.certificate_optional();
             bootstrap.overlay_plugin(&json!({"identity": {"missing": "strip"}}));
         }
-        let envoy = boot(&bootstrap.write(), directory).await;
+        let envoy = Envoy::start(&Launch::default(), &bootstrap.write(), directory).await;
         Self::of(Running::Envoy(envoy), gateway, authority)
     }
 
@@ -199,13 +179,4 @@ impl Product {
             None => client,
         }
     }
-}
-
-async fn boot(configuration: &Path, directory: tempfile::TempDir) -> Envoy {
-    let launch = Launch {
-        version: None,
-        concurrency: 1,
-    };
-    let envoy = Envoy::boot(&launch, configuration, directory).await;
-    envoy.unwrap_or_else(|log| panic!("Envoy does not boot:\n{log}"))
 }

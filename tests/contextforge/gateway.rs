@@ -7,8 +7,9 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::harness::artifacts::output;
+use crate::harness::server::Server;
 use crate::harness::{PATIENCE, eventually};
-use crate::python::{Server, fetched, program, python};
+use crate::python::{fetched, program, python};
 use crate::settings;
 
 /// Every decision about a permission, as the gateway entered it in its database.

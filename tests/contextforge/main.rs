@@ -34,6 +34,7 @@ mod clients;
 mod compose;
 mod helm;
 mod internal;
+mod migration;
 mod plugins;
 mod streams;
 mod surface;

@@ -6,11 +6,12 @@ use std::process::Output;
 use serde_json::Value;
 
 use crate::harness::certs::{Authority, Credentials};
-use crate::python::{Server, program, python};
+use crate::harness::server::Server;
+use crate::python::{program, python, serve};
 
 /// The tools `add` and `headers`.
 pub(crate) async fn tool_server() -> Server {
-    Server::serve("the MCP server", "mcp_server:application").await
+    serve("the MCP server", "mcp_server:application").await
 }
 
 /// Initializes, lists the tools, calls this one; returns what `mcp_client.py` says of it.

@@ -11,8 +11,9 @@ use crate::harness::certs::{Authority, Credentials};
 use crate::harness::envoy::{Envoy, Launch};
 use crate::harness::gateway::USER;
 use crate::harness::leaf::{self, Leaf, common_name, san_dns};
+use crate::harness::server::Server;
 use crate::harness::{Fixture, Site};
-use crate::python::{Server, fetched, program, python};
+use crate::python::{fetched, program, python};
 use crate::world::in_front_of;
 
 /// The gateway, in its client certificate.
@@ -109,13 +110,7 @@ pub(crate) async fn egress(plugins: &Plugins) -> Envoy {
     let tls = &mut envoy.cluster()["transport_socket"]["typed_config"]["common_tls_context"];
     tls["tls_certificates"] = certificate;
     tls["validation_context"]["trusted_ca"] = json!({"filename": trusted});
-    let launch = Launch {
-        version: None,
-        concurrency: 1,
-    };
-    let path = envoy.write();
-    let booted = Envoy::boot(&launch, &path, directory).await;
-    booted.unwrap_or_else(|log| panic!("Envoy does not boot:\n{log}"))
+    Envoy::start(&Launch::default(), &envoy.write(), directory).await
 }
 
 /// The entry of this name in the shipped `plugins.yaml`, with this URL and these certificates.

@@ -14,7 +14,7 @@ use crate::world::{ADMIN, in_front_of, script};
 const MALLORY: &str = "mallory@example.com";
 /// Where ContextForge believes a JWT more than the user header.
 const ME: &str = "/v1/auth/email/me";
-/// A JWT of the administrator, as ContextForge itself would sign it.
+/// A JWT of somebody, as ContextForge itself would sign it.
 const MINT: &str = "
 import jwt, sys, time, uuid
 now = int(time.time())
@@ -23,9 +23,10 @@ claims = {'sub': sys.argv[2], 'iss': 'mcpgateway', 'aud': 'mcpgateway-api', 'iat
 print(jwt.encode(claims, sys.argv[1], algorithm='HS256'))
 ";
 
-fn token_of_the_administrator(gateway: &ContextForge) -> String {
+/// In the form of an `Authorization` header.
+pub(crate) fn token_of(user: &str, gateway: &ContextForge) -> String {
     let secret = gateway.secret("JWT_SECRET_KEY");
-    let token = output(python().args(["-c", MINT, &secret, ADMIN]));
+    let token = output(python().args(["-c", MINT, &secret, user]));
     format!("Bearer {}", token.trim())
 }
 
@@ -48,7 +49,7 @@ async fn ask(site: &Site, token: &str) -> (u16, Value) {
 #[tokio::test]
 async fn a_token_makes_nobody_somebody_else_when_none_goes_on() {
     let gateway = ContextForge::start(&[]).await;
-    let token = token_of_the_administrator(&gateway);
+    let token = token_of(ADMIN, &gateway);
     let site = in_front_of(gateway.address(), Fixture::new()).await;
     let (status, me) = ask(&site, &token).await;
     assert_eq!((status, &me["email"]), (200, &json!(ADMIN)), "{me}");

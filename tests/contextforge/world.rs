@@ -9,9 +9,9 @@ use crate::gateway::ContextForge;
 use crate::harness::bootstrap::Bootstrap;
 use crate::harness::certs::Credentials;
 use crate::harness::client::{Body, full};
+use crate::harness::server::Server;
 use crate::harness::{Fixture, Site};
 use crate::mcp;
-use crate::python::Server;
 
 /// ContextForge's own administrator.
 pub(crate) const ADMIN: &str = "admin@example.com";

@@ -1,7 +1,7 @@
 //! Configurations that are run, and the line that every other one gets.
 
 use mtls_identity::config::Configuration;
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn error(text: &str) -> String {
     match Configuration::parse(text.as_bytes()) {
@@ -10,9 +10,9 @@ fn error(text: &str) -> String {
     }
 }
 
-#[test]
-fn an_empty_configuration_is_valid_and_is_the_default() {
-    let written_out = json!({
+/// What holds where a configuration says nothing.
+pub(crate) fn defaults_written_out() -> Value {
+    json!({
         "certificate": {"validation": "required", "forwarded_by": []},
         "identity": {
             "sources": ["cn"],
@@ -29,7 +29,12 @@ fn an_empty_configuration_is_valid_and_is_the_default() {
         "rate_limit": {"identities": {}, "response_headers": "none"},
         "observe": [],
         "audit": {"log": "denials", "access_log": false},
-    });
+    })
+}
+
+#[test]
+fn an_empty_configuration_is_valid_and_is_the_default() {
+    let written_out = defaults_written_out();
     let default = Configuration::parse(b"{}").unwrap();
     for text in ["", " {}\n", &written_out.to_string()] {
         assert_eq!(Configuration::parse(text.as_bytes()), Ok(default.clone()));

@@ -10,6 +10,12 @@
     reason = "a test that meets the unexpected has failed, and shall say where"
 )]
 
+#[path = "../e2e/harness/artifacts.rs"]
+#[allow(
+    dead_code,
+    reason = "shared with the end-to-end tests, which use the rest"
+)]
+mod artifacts;
 #[path = "../e2e/harness/certs.rs"]
 #[allow(
     dead_code,

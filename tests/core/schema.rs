@@ -1,7 +1,7 @@
 //! The JSON Schema that editors complete configurations by: what it accepts the filter loads, and the other way
 //! round. What no schema can say is listed, and is nothing else.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::LazyLock;
 
 use jsonschema::Validator;
@@ -9,24 +9,19 @@ use mtls_identity::config::Configuration;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
+use crate::artifacts::{commands, output};
+use crate::configuration::defaults_written_out;
+
 mod loader_alone;
 mod places;
 
 use loader_alone::LOADER_ALONE;
 use places::{Place, places};
 
-/// Printed by the program itself, built from the sources as they are now: the tests are built without the feature
-/// that has it.
+/// Printed by the program itself.
 static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
-    let arguments = "run --quiet --locked --features cli --bin mtls-identity -- schema";
-    let output = Command::new(env!("CARGO"))
-        .args(arguments.split(' '))
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .stderr(Stdio::inherit())
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "cargo {arguments} failed");
-    serde_json::from_slice(&output.stdout).unwrap()
+    let printed = output(Command::new(commands()).arg("schema"));
+    serde_json::from_str(&printed).unwrap()
 });
 
 static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| jsonschema::draft7::new(&SCHEMA).unwrap());
@@ -269,25 +264,7 @@ fn the_defaults_of_the_schema_are_those_of_the_loader() {
     // Absent by default: one that is there has a default of its own, which lets nobody pass.
     let authorization = document.as_object_mut().unwrap().remove("authorization");
     assert_eq!(authorization, Some(json!({"default": "deny", "rules": []})));
-    let expected = json!({
-        "certificate": {"validation": "required", "forwarded_by": []},
-        "identity": {
-            "sources": ["cn"],
-            "map": [],
-            "multiple_cn": "reject",
-            "charset": "ascii",
-            "missing": "deny",
-            "anonymous_paths": [],
-        },
-        "headers": {"user": "x-ssl-client-s-dn-cn", "set": {}, "strip": []},
-        "pins": {},
-        "pin_required": [],
-        "revoked": [],
-        "rate_limit": {"identities": {}, "response_headers": "none"},
-        "observe": [],
-        "audit": {"log": "denials", "access_log": false},
-    });
-    assert_eq!(document, expected);
+    assert_eq!(document, defaults_written_out());
     let written_out = Configuration::parse(document.to_string().as_bytes());
     assert_eq!(written_out, Configuration::parse(b"{}"));
 }

@@ -9,6 +9,8 @@ set -euo pipefail
 version=50.0.2
 sha256=51641f03a3eb4edbe9fb68e3a3574d25f86aa502d06391fffa886330d02778a0
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+# shellcheck source=envoy/packages.sh
+. "$root/envoy/packages.sh"
 kept=$root/.python/cryptography_vectors-$version
 
 die() {
@@ -22,29 +24,16 @@ is_whole() {
 
 # Makes the folder, whole or not at all.
 fetch() {
-  local python=python3
-  command -v $python >/dev/null || die "python3 is missing; install it to fetch the test certificates"
-  $python -m pip --version >/dev/null 2>&1 ||
-    die "python3 has no pip; install it (Debian, Ubuntu: apt install python3-pip) to fetch the test certificates"
-
-  mkdir -p "$root/.python"
-  new=$(mktemp -d "$root/.python/.new.XXXXXX")
-  trap 'rm -rf "$new"' EXIT
+  need_pip
+  new_folder "$root/.python"
   echo "fetch.sh: fetching cryptography_vectors $version" >&2
   echo "cryptography_vectors==$version --hash=sha256:$sha256" >"$new/requirements.txt"
-  # Into a folder of its own: no environment is changed, so none has to allow it.
-  PIP_REQUIRE_VIRTUALENV=0 $python -m pip install --quiet --disable-pip-version-check --no-input --no-user \
-    --no-deps --no-compile --only-binary :all: --require-hashes --target "$new" \
-    --requirement "$new/requirements.txt" >"$new/pip.log" 2>&1 || {
-    grep -v '^ *$' "$new/pip.log" | tail -n 3 >&2
+  pip install --no-user --no-deps --no-compile --require-hashes --target "$new" \
+    --requirement "$new/requirements.txt" ||
     die "pip cannot fetch cryptography_vectors $version, which holds the test certificates"
-  }
-  # A rename does not replace what another run has put there in the meantime; that one is as good.
-  chmod 755 "$new"
-  $python -c 'import os, sys; os.rename(*sys.argv[1:])' "$new" "$kept" 2>/dev/null || is_whole ||
-    die "$kept is there but does not hold the test certificates; remove it"
+  keep "$kept"
 }
 
 is_whole || fetch
-is_whole || die "cryptography_vectors $version does not hold the test certificates where they are expected"
+is_whole || die "$kept does not hold the test certificates where they are expected; remove it"
 echo "$kept/cryptography_vectors"

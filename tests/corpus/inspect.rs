@@ -1,12 +1,10 @@
 //! `mtls-identity inspect --json`, the program itself.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::LazyLock;
+use std::process::Command;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
+use crate::artifacts::commands;
 use crate::vectors::Vector;
 
 /// What `inspect --json` prints. A field that the test does not know is an error.
@@ -36,7 +34,7 @@ pub(crate) struct SubjectAltNames {
 
 /// The report on a file, or the one line that says why there is none.
 pub(crate) fn inspect(vector: &Vector) -> Result<Report, String> {
-    let mut program = Command::new(&*PROGRAM);
+    let mut program = Command::new(commands());
     let output = program.arg("inspect").arg("--json").arg(&vector.path);
     let output = output.output().unwrap();
     if output.status.success() {
@@ -49,23 +47,3 @@ pub(crate) fn inspect(vector: &Vector) -> Result<Report, String> {
     assert!(!reason.contains('\n'), "{errors}");
     Err(reason.to_owned())
 }
-
-/// Built from the sources as they are now: the tests are built without the feature that has it.
-static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let arguments =
-        "build --quiet --locked --features cli --bin mtls-identity --message-format json";
-    let output = Command::new(env!("CARGO"))
-        .args(arguments.split(' '))
-        .current_dir(root)
-        .stderr(Stdio::inherit())
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "cargo {arguments} failed");
-    let messages = String::from_utf8(output.stdout).unwrap();
-    let executable = messages.lines().find_map(|line| {
-        let message: Value = serde_json::from_str(line).unwrap();
-        message["executable"].as_str().map(PathBuf::from)
-    });
-    executable.expect("cargo says where it put the program")
-});

@@ -14,6 +14,13 @@
 #[allow(dead_code, reason = "shared with the fuzz targets, which use the rest")]
 mod properties;
 
+#[path = "../e2e/harness/artifacts.rs"]
+#[allow(
+    dead_code,
+    reason = "shared with the end-to-end tests, which use the rest"
+)]
+mod artifacts;
+
 mod agreement;
 mod distinguished_name;
 mod insertion;

@@ -8,8 +8,10 @@ use std::process::{Command, Output};
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use serde_json::Value;
 
 use crate::harness::artifacts::repository;
+use crate::harness::bootstrap::Bootstrap;
 use crate::harness::certs::Credentials;
 use crate::harness::client::Client;
 use crate::harness::forged::assert_only_user;
@@ -177,6 +179,46 @@ async fn renewal_reaches_new_connections_in_one_move_and_open_ones_go_on() {
         "sds.server.update_rejected",
     ] {
         assert_eq!(site.envoy.stat(stat).await, Some(0), "{stat}");
+    }
+}
+
+/// `plugin-server.yaml` in front of the test's gateway, with what the commands of its head made.
+async fn plugin_server(folder: &Path) -> Site {
+    let path = repository().join("envoy/plugin-server.yaml");
+    let text = fs::read_to_string(path).unwrap();
+    let commands = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("#   envoy/certs.sh "));
+    let commands: Vec<Vec<_>> = commands.map(|line| line.split(' ').collect()).collect();
+    assert_eq!(commands.len(), 2);
+    for command in commands {
+        made(folder, &[], &command);
+    }
+    let tls = "envoy/certs/";
+    assert_eq!(text.matches(&format!(" {tls}")).count(), 3);
+    let mut certificates = Bootstrap::of(&text, folder);
+    let certificates = certificates.downstream_tls().to_string();
+    let certificates = certificates.replace(tls, &format!("{}/", folder.display()));
+    let certificates: Value = serde_json::from_str(&certificates).unwrap();
+    let fixture = Fixture::new().yaml(text);
+    let edit = move |envoy: &mut Bootstrap| *envoy.downstream_tls() = certificates;
+    fixture.edit(edit).start().await
+}
+
+#[tokio::test]
+async fn the_commands_of_plugin_server_yaml_make_what_it_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let site = plugin_server(folder).await;
+    made(folder, &[], &USER);
+    let gateway = client_as(&site, folder, "mcpgateway");
+    let received = gateway.get("/mcp").await.unwrap().gateway();
+    assert_only_user(&received, "mcpgateway");
+    let refused = client(&site, folder).get("/mcp").await.unwrap();
+    refused.assert_denied(403, "not_authorized");
+    for host in ["plugins.internal.example.com", "localhost"] {
+        let arguments = ["-purpose", "sslserver", "-verify_hostname", host];
+        assert_openssl_verifies(folder, &[&arguments[..], &["plugins.crt"]].concat());
     }
 }
 

@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use crate::harness::artifacts::repository;
 use crate::harness::bootstrap::Bootstrap;
 use crate::harness::client::Client;
-use crate::harness::limit_service::LimitService;
+use crate::harness::limit_service;
 use crate::harness::redis::Redis;
+use crate::harness::server::Server;
 use crate::harness::{Fixture, Site};
 
 mod failure;
@@ -29,7 +30,7 @@ fn piece(name: &str) -> Value {
 
 /// Where the filter of the pieces stands in `http_filters`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+pub(crate) enum Place {
     /// As shipped: behind the guard.
     Behind,
     /// Wrong: in front of the filter that names the user.
@@ -37,7 +38,7 @@ enum Place {
 }
 
 /// The pieces where their files say, the service at this address.
-fn pieces(service: SocketAddr, place: Place) -> impl FnOnce(&mut Bootstrap) + 'static {
+pub(crate) fn pieces(service: SocketAddr, place: Place) -> impl FnOnce(&mut Bootstrap) + 'static {
     move |envoy| {
         envoy.overlay_plugin(&piece("configuration.json"));
         let filters = envoy.http_filters();
@@ -75,7 +76,7 @@ fn patient(envoy: &mut Bootstrap) {
 /// Redis, and the service in front of it.
 struct Limiter {
     redis: Redis,
-    service: LimitService,
+    service: Server,
 }
 
 impl Limiter {
@@ -88,7 +89,7 @@ impl Limiter {
             })
         };
         let limits = json!([limit(USER, "user"), limit(ANONYMOUS, "anonymous")]);
-        let service = LimitService::start(&redis, &limits).await;
+        let service = limit_service::start(&redis, &limits).await;
         Self { redis, service }
     }
 

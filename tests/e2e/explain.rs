@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::OnceLock;
+use std::process::Command;
 
 use hyper::Request;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -12,7 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::harness::answer::Answer;
-use crate::harness::artifacts::repository;
+use crate::harness::artifacts::commands;
 use crate::harness::bootstrap::Bootstrap;
 use crate::harness::certs::{Authority, Credentials};
 use crate::harness::client::empty;
@@ -23,28 +21,6 @@ use crate::xds::Xds;
 mod table;
 
 use table::{CASES, Case, certificates, configurations};
-
-/// Built from the sources as they are now: the tests are built without the feature that has it.
-pub(crate) fn program() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let arguments =
-            "build --quiet --locked --features cli --bin mtls-identity --message-format json";
-        let output = Command::new(env!("CARGO"))
-            .args(arguments.split(' '))
-            .current_dir(repository())
-            .stderr(Stdio::inherit())
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "cargo {arguments} failed");
-        let messages = String::from_utf8(output.stdout).unwrap();
-        let executable = messages.lines().find_map(|line| {
-            let message: Value = serde_json::from_str(line).unwrap();
-            message["executable"].as_str().map(PathBuf::from)
-        });
-        executable.expect("cargo says where it put the program")
-    })
-}
 
 /// X-Forwarded-Client-Cert with the elements of these certificates in the place of their names.
 fn with_elements(value: &str, certificates: &BTreeMap<&str, Credentials>) -> String {
@@ -107,7 +83,7 @@ impl Table {
     /// What the command says.
     fn explain(&self, case: &Case) -> Value {
         let (configuration, certificate, method, path, ..) = *case;
-        let mut command = Command::new(program());
+        let mut command = Command::new(commands());
         let file = self.folder.path().join(format!("{configuration}.json"));
         command.args(["explain", "--json", "--method", method, "--path", path]);
         command.arg("--config").arg(file);

@@ -38,6 +38,7 @@ mod load;
 mod migration;
 mod monitoring;
 mod older_envoy;
+mod pages;
 mod policy;
 mod rate_limit;
 mod remembered;

@@ -15,7 +15,6 @@ use crate::harness::gateway::{Gateway, Received};
 use crate::harness::leaf::{Leaf, common_name as cn};
 use crate::harness::raw::{get_bytes, upgrade_bytes};
 use crate::harness::{Fixture, PATIENCE, Site, Update, eventually};
-use crate::policy::spki_pin;
 
 mod files;
 
@@ -174,7 +173,7 @@ async fn in_phases_2_and_3_a_bad_certificate_is_refused_and_not_taken_for_none()
 /// The administrator is pinned to the first of these; the second is of another key.
 fn pinned(fixture: Fixture) -> (Fixture, [Credentials; 2]) {
     let admins = [ADMIN, ADMIN].map(|name| fixture.authority().client(name));
-    let pins = json!({"pins": {ADMIN: [spki_pin(&admins[0])]}});
+    let pins = json!({"pins": {ADMIN: [admins[0].spki_pin()]}});
     (fixture.plugin(pins), admins)
 }
 

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::net::TcpListener;
 
 use serde_json::{Value, json};
 
+use crate::cluster_limit::{Place, pieces};
 use crate::harness::artifacts::repository;
 use crate::harness::certs::Authority;
 use crate::harness::forged::FORGED;
@@ -39,8 +41,10 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap().to_owned()
 }
 
-/// An Envoy with all that the shipped files can show: listener, filter and certificates from watched files.
-async fn site() -> (Site, Xds) {
+/// An Envoy with all that the shipped files can show: listener, filter and certificates from watched files, and a rate
+/// limit service that never answers.
+async fn site() -> (Site, Xds, TcpListener) {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let fixture = Fixture::new();
     let authority = fixture.authority();
     let server = authority.server();
@@ -57,11 +61,12 @@ async fn site() -> (Site, Xds) {
                 {"name": "no-secrets", "action": "deny", "paths": ["/secret"]},
             ]},
         }))
+        .edit(pieces(silent.local_addr().unwrap(), Place::Behind))
         .edit(xds.certificates(Crl::None))
         .edit(xds.filter())
         .start_watched()
         .await;
-    (site, xds)
+    (site, xds, silent)
 }
 
 /// Something of everything: allowed, denied, observed, forged, refused in the handshake, without the filter's mark.
@@ -95,7 +100,7 @@ fn value(exposition: &str, series: &str) -> Option<u64> {
 
 #[tokio::test]
 async fn every_metric_of_the_alerts_and_the_dashboard_is_one_of_envoys() {
-    let (site, xds) = site().await;
+    let (site, xds, _silent) = site().await;
     traffic(&site, &xds).await;
     let moved = [
         "mtls_identity_allow{}",
@@ -104,6 +109,7 @@ async fn every_metric_of_the_alerts_and_the_dashboard_is_one_of_envoys() {
         "mtls_identity_certificate_parsed{}",
         "envoy_http_rbac_denied{envoy_rbac_http_prefix=\"mtls_identity_guard\",envoy_http_conn_manager_prefix=\"mtls\"}",
         "envoy_http1_requests_rejected_with_underscores_in_headers{}",
+        "envoy_cluster_ratelimit_failure_mode_allowed{envoy_cluster_name=\"gateway\"}",
     ];
     let exposition = eventually("everything is counted", PATIENCE, async || {
         let exposition = site.envoy.admin("/stats/prometheus").await.unwrap();

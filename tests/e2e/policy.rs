@@ -1,10 +1,8 @@
 //! Pins, revocation and authorization on a real Envoy, and a large configuration of them.
 
-use data_encoding::BASE64;
 use hyper::{Method, Request};
-use rcgen::{KeyPair, PublicKeyData};
+use rcgen::KeyPair;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use crate::harness::certs::Credentials;
 use crate::harness::client::empty;
@@ -14,12 +12,6 @@ use crate::harness::{Fixture, Site};
 
 const ALICE: &str = "alice@example.com";
 const ADMIN: &str = "admin@example.com";
-
-/// RFC 7469, by the tests' own means.
-pub(crate) fn spki_pin(credentials: &Credentials) -> String {
-    let key = credentials.key().subject_public_key_info();
-    format!("spki-sha256:{}", BASE64.encode(&Sha256::digest(key)))
-}
 
 fn same_key(credentials: &Credentials) -> KeyPair {
     KeyPair::from_pem(&credentials.key_pem()).unwrap()
@@ -50,7 +42,7 @@ async fn a_renewed_certificate_passes_its_keys_pin_and_another_key_does_not() {
     let site = fixture
         .plugin(json!({
             "pins": {
-                "ADMIN@example.com": [spki_pin(&first)],
+                "ADMIN@example.com": [first.spki_pin()],
                 "carol@EXAMPLE.com": [format!("sha256:{upper}")],
             },
             "pin_required": ["admin@example.com", "Root@example.com"],
@@ -205,7 +197,7 @@ fn large(alice: &Credentials) -> Value {
         (format!("user-{number}@example.com"), json!([pin]))
     });
     let mut pins: serde_json::Map<_, _> = pins.collect();
-    pins.insert(ALICE.to_owned(), json!([spki_pin(alice)]));
+    pins.insert(ALICE.to_owned(), json!([alice.spki_pin()]));
     let rules = (0..1000).map(|number| {
         json!({
             "name": format!("rule-{number}"),

@@ -38,6 +38,15 @@ impl Envoy {
         value.unwrap_or_else(|| panic!("no counter {name}"))
     }
 
+    /// Waits until one of the filter's counters is this: what passes is counted a moment later.
+    pub(crate) async fn counts(&self, name: &str, expected: u64) {
+        let what = format!("{name} is {expected}");
+        eventually(&what, PATIENCE, async || {
+            (self.counter(name).await == expected).then_some(())
+        })
+        .await;
+    }
+
     /// All of the filter's counters that are not zero, in the order of their names.
     pub(crate) async fn counters(&self) -> Vec<(String, u64)> {
         let stats = self.stats("wasmcustom.mtls_identity").await;

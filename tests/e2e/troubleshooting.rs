@@ -10,8 +10,7 @@ use serde_json::json;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::explain::program;
-use crate::harness::artifacts::{output, repository};
+use crate::harness::artifacts::{commands, output, repository};
 use crate::harness::bootstrap::Bootstrap;
 use crate::harness::certs::Authority;
 use crate::harness::leaf::{Leaf, common_name};
@@ -38,7 +37,7 @@ impl Desk {
         for script in ["envoy/refusals.py", "envoy/certs.sh"] {
             symlink(repository().join(script), here.join(script)).unwrap();
         }
-        symlink(program(), here.join("mtls-identity")).unwrap();
+        symlink(commands(), here.join("mtls-identity")).unwrap();
         let certs = here.join("envoy/certs");
         let made = Command::new(here.join("envoy/certs.sh"))
             .arg(&certs)

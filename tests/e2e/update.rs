@@ -34,6 +34,14 @@ fn second() -> Value {
     allowing("/second")
 }
 
+/// What comes after this many changes, and the path that it allows.
+fn alternative(number: usize) -> (Value, &'static str) {
+    match number % 2 {
+        0 => (second(), "/second"),
+        _ => (first(), "/first"),
+    }
+}
+
 /// Passed to the gateway as Alice, or denied by the filter; anything else fails the test.
 fn passes(answer: &Answer) -> bool {
     if answer.status == 200 {
@@ -91,10 +99,7 @@ async fn a_listener_that_changes_under_load_answers_by_the_old_or_the_new_config
         let load = load(&site);
         let client = site.client(ALICE);
         for number in 0..ALTERNATIONS {
-            let (configuration, path) = match number % 2 {
-                0 => (second(), "/second"),
-                _ => (first(), "/first"),
-            };
+            let (configuration, path) = alternative(number);
             let edit = |envoy: &mut Bootstrap| envoy.configure_plugin(&configuration.to_string());
             assert_eq!(site.update(edit).await, Update::Accepted);
             until_new_connections_pass(&client, path).await;
@@ -114,10 +119,7 @@ async fn a_filter_that_changes_under_load_answers_by_the_old_or_the_new_configur
         let load = load(&site);
         let client = site.client(ALICE);
         for number in 0..ALTERNATIONS {
-            let (configuration, path) = match number % 2 {
-                0 => (second(), "/second"),
-                _ => (first(), "/first"),
-            };
+            let (configuration, path) = alternative(number);
             xds.configure(&configuration.to_string());
             until_new_connections_pass(&client, path).await;
             load.goes_on(4).await;

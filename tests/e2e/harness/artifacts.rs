@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use serde_json::Value;
+
 /// The root of the repository.
 pub(crate) fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -40,6 +42,22 @@ pub(crate) fn wasm() -> &'static Path {
         let printed = output(&mut build);
         // It also prints size and SHA-256.
         repository().join(printed.lines().next().unwrap())
+    })
+}
+
+/// The program `mtls-identity`, built from the sources as they are now: the tests are built without the feature that
+/// has it.
+pub(crate) fn commands() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let arguments =
+            "build --quiet --locked --features cli --bin mtls-identity --message-format json";
+        let messages = output(Command::new(env!("CARGO")).args(arguments.split(' ')));
+        let executable = messages.lines().find_map(|line| {
+            let message: Value = serde_json::from_str(line).unwrap();
+            message["executable"].as_str().map(PathBuf::from)
+        });
+        executable.expect("cargo says where it put the program")
     })
 }
 

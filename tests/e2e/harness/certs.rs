@@ -2,12 +2,12 @@
 
 use std::time::{Duration, SystemTime};
 
-use data_encoding::HEXLOWER;
+use data_encoding::{BASE64, HEXLOWER};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer,
-    DistinguishedName, DnType, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams,
-    SerialNumber,
+    DistinguishedName, DnType, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, PublicKeyData,
+    RevokedCertParams, SerialNumber,
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -128,6 +128,12 @@ impl Credentials {
     /// Of the DER, in hex.
     pub(crate) fn sha256(&self) -> String {
         HEXLOWER.encode(&Sha256::digest(&self.certificate))
+    }
+
+    /// RFC 7469, by the tests' own means.
+    pub(crate) fn spki_pin(&self) -> String {
+        let key = self.key.subject_public_key_info();
+        format!("spki-sha256:{}", BASE64.encode(&Sha256::digest(key)))
     }
 
     pub(crate) fn key(&self) -> &KeyPair {

@@ -29,6 +29,16 @@ pub(crate) struct Launch {
     pub(crate) concurrency: usize,
 }
 
+/// The Envoy that `envoy/fetch.sh` takes by itself, with one worker.
+impl Default for Launch {
+    fn default() -> Self {
+        Self {
+            version: None,
+            concurrency: 1,
+        }
+    }
+}
+
 impl Launch {
     fn command(&self, configuration: &Path, directory: &Path) -> Command {
         let mut command = Command::new(artifacts::envoy(self.version));
@@ -83,6 +93,12 @@ pub(crate) struct Envoy {
 }
 
 impl Envoy {
+    /// Returns when it serves.
+    pub(crate) async fn start(launch: &Launch, configuration: &Path, directory: TempDir) -> Self {
+        let envoy = Self::boot(launch, configuration, directory).await;
+        envoy.unwrap_or_else(|log| panic!("Envoy does not boot:\n{log}"))
+    }
+
     /// Returns when it serves; the error is the log of one that ended instead.
     pub(crate) async fn boot(
         launch: &Launch,

@@ -1,50 +1,17 @@
 //! A rate limit service: Limitador, with its counters in Redis.
 
-use std::fs::{self, File};
-use std::net::SocketAddr;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use serde_json::Value;
-use tempfile::TempDir;
 
-use super::process::Process;
+use super::artifacts;
 use super::redis::Redis;
-use super::{BOOT_PATIENCE, artifacts, eventually};
+use super::server::Server;
 
-/// A running service of `tests/limit-service`.
-pub(crate) struct LimitService {
-    process: Process,
-    address: SocketAddr,
-    _directory: TempDir,
-}
-
-impl LimitService {
-    /// With these limits, in Limitador's words.
-    pub(crate) async fn start(redis: &Redis, limits: &Value) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let printed = directory.path().join("address");
-        let mut command = Command::new(artifacts::limit_service());
-        command
-            .arg(redis.url())
-            .arg(limits.to_string())
-            .stdin(Stdio::null())
-            .stdout(File::create(&printed).unwrap());
-        let log = directory.path().join("limit-service.log");
-        let mut process = Process::spawn("the limit service", command, log).await;
-        let address = eventually("the limit service listens", BOOT_PATIENCE, async || {
-            assert_eq!(process.ended(), None, "{}", process.log());
-            let address = fs::read_to_string(&printed).unwrap();
-            address.strip_suffix('\n')?.parse().ok()
-        })
-        .await;
-        Self {
-            process,
-            address,
-            _directory: directory,
-        }
-    }
-
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
-    }
+/// Starts the service of `tests/limit-service` with these limits, in Limitador's words.
+pub(crate) async fn start(redis: &Redis, limits: &Value) -> Server {
+    let mut command = Command::new(artifacts::limit_service());
+    command.arg(redis.url()).arg(limits.to_string());
+    let directory = tempfile::tempdir().unwrap();
+    Server::start("the limit service", command, directory).await
 }

@@ -19,8 +19,10 @@ pub(crate) mod leaf;
 pub(crate) mod limit_service;
 pub(crate) mod nginx;
 pub(crate) mod process;
+pub(crate) mod program;
 pub(crate) mod raw;
 pub(crate) mod redis;
+pub(crate) mod server;
 pub(crate) mod streams;
 
 use std::path::PathBuf;
@@ -72,10 +74,7 @@ impl Fixture {
     pub(crate) fn new() -> Self {
         Self {
             authority: Authority::new(),
-            launch: Launch {
-                version: None,
-                concurrency: 1,
-            },
+            launch: Launch::default(),
             yaml: None,
             edits: Vec::new(),
         }
@@ -137,9 +136,8 @@ impl Fixture {
     async fn start_from(self, write: fn(&Bootstrap) -> PathBuf) -> Site {
         let prepared = self.prepare().await;
         let path = write(&prepared.bootstrap);
-        let envoy = Envoy::boot(&prepared.launch, &path, prepared.directory).await;
         Site {
-            envoy: envoy.unwrap_or_else(|log| panic!("Envoy does not boot:\n{log}")),
+            envoy: Envoy::start(&prepared.launch, &path, prepared.directory).await,
             authority: prepared.authority,
             gateway: prepared.gateway,
             bootstrap: prepared.bootstrap,

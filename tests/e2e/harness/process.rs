@@ -98,8 +98,11 @@ async fn spawn_from_lasting_thread(command: Command) -> io::Result<Child> {
         let (sender, orders) = mpsc::channel::<Order>();
         std::thread::spawn(move || {
             for (mut command, started) in orders {
-                // A test that no longer waits drops the child with the channel.
-                let _ = started.send(command.spawn());
+                // A test that no longer waits has no use for the child.
+                if let Err(Ok(mut child)) = started.send(command.spawn()) {
+                    let _ = child.kill();
+                    let _ = child.wait();
+                }
             }
         });
         sender

@@ -79,12 +79,11 @@ impl Plan<'_> {
         let configuration = file(&directory, "envoy.json", &bootstrap.to_string());
         let launch = Launch {
             version: Some(istiod.release.envoy),
-            concurrency: 1,
+            ..Launch::default()
         };
         let ecds = directory.path().join(ECDS);
-        let envoy = Envoy::boot(&launch, Path::new(&configuration), directory).await;
         Proxy {
-            envoy: envoy.unwrap_or_else(|log| panic!("Envoy does not boot:\n{log}")),
+            envoy: Envoy::start(&launch, Path::new(&configuration), directory).await,
             istiod,
             ecds,
         }

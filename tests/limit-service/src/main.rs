@@ -46,7 +46,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 async fn serve(limiter: Arc<AsyncRateLimiter>) -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    println!("{}", listener.local_addr()?);
+    println!("listening on {}", listener.local_addr()?);
     loop {
         let (stream, _) = listener.accept().await?;
         tokio::spawn(converse(stream, limiter.clone()));
