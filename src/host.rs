@@ -5,15 +5,16 @@
 //! their contract does not name; Envoy gives none, and if it did, nothing would pass (FAIL_RELOAD, and the
 //! guard behind the filter).
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::{Action, BufferType, ContextType, LogLevel, MapType, MetricType, Status};
+use proxy_wasm::types::{Action, BufferType, ContextType, LogLevel, MapType, Status};
 
 mod attributes;
+mod metrics;
 mod refusal;
 mod shared_limits;
 
@@ -31,6 +32,7 @@ use crate::rate_limit::Charge;
 use crate::timestamp::Timestamp;
 
 use attributes::{attribute, connection_id, now, read_direct_peer, timestamp};
+use metrics::Metrics;
 use refusal::Refusal;
 
 /// How late a counter may be.
@@ -51,9 +53,7 @@ impl From<Status> for Reason {
 /// What all requests of one configuration share on one worker.
 struct Plugin {
     configuration: Configuration,
-    counters: Vec<(Counter, u32)>,
-    /// Requests that passed since the last tick; the rarer counters are written at once.
-    passed: Cell<u64>,
+    metrics: Metrics,
     connections: RefCell<RecentConnections>,
     /// Denials have a gate of their own: what is allowed cannot cut them.
     denials: RefCell<FloodGate>,
@@ -171,15 +171,9 @@ impl HttpContext for Exchange {
 
 impl Plugin {
     fn of(configuration: Configuration) -> Self {
-        let define = |counter: Counter| {
-            let id = hostcalls::define_metric(MetricType::Counter, &counter.name());
-            id.ok().map(|id| (counter, id))
-        };
         Self {
             configuration,
-            // A counter that cannot be defined is not counted; the configuration is good without it.
-            counters: Counter::all().filter_map(define).collect(),
-            passed: Cell::default(),
+            metrics: Metrics::define(),
             connections: RefCell::default(),
             denials: RefCell::default(),
             others: RefCell::default(),
@@ -210,7 +204,7 @@ impl Plugin {
 
     /// A request of which not enough is known for a record.
     fn failed(&self) -> Refusal {
-        self.count(Counter::Deny(Reason::InternalError));
+        self.metrics.count(Counter::Deny(Reason::InternalError));
         Refusal::of(Reason::InternalError)
     }
 
@@ -233,7 +227,7 @@ impl Plugin {
             stripped = true;
         }
         if stripped {
-            self.count(Counter::Stripped);
+            self.metrics.count(Counter::Stripped);
         }
         Ok(())
     }
@@ -259,9 +253,9 @@ impl Plugin {
         let mut connection = Connection::of(direct);
         let caller = connection.caller(&self.configuration, forwarded);
         if let (Some(id), Some(certificate)) = (id, caller.direct_certificate()) {
-            self.count(Counter::CertificateParsed);
+            self.metrics.count(Counter::CertificateParsed);
             if !caller.speaks_for_others() && certificate.expires_soon(now) {
-                self.count(Counter::CertificateExpiresSoon);
+                self.metrics.count(Counter::CertificateExpiresSoon);
             }
             // Who is refused in any case must not displace who is served.
             if caller.validated.is_ok() {
@@ -273,13 +267,7 @@ impl Plugin {
 
     /// Counters and records never decide: what cannot be written is not.
     fn write_down(&self, outcome: &Outcome<'_>, head: &RequestHead<'_>, now: Timestamp) {
-        for counter in Counter::of(outcome) {
-            if counter == Counter::Allow {
-                self.passed.set(self.passed.get() + 1);
-            } else {
-                self.count(counter);
-            }
-        }
+        Counter::of(outcome).for_each(|counter| self.metrics.count(counter));
         let rules = &self.configuration.audit;
         let gate = match outcome.decision.reason() {
             Some(_) => &self.denials,
@@ -305,10 +293,7 @@ impl Plugin {
 
     /// Writes what was gathered.
     fn flush(&self) {
-        let passed = self.passed.take();
-        if passed > 0 {
-            self.add(Counter::Allow, passed);
-        }
+        self.metrics.flush();
         self.log_suppressed();
     }
 
@@ -320,18 +305,6 @@ impl Plugin {
             .sum();
         if count > 0 {
             let _ = hostcalls::log(LogLevel::Warn, &audit::suppressed(count));
-        }
-    }
-
-    fn count(&self, counter: Counter) {
-        self.add(counter, 1);
-    }
-
-    fn add(&self, counter: Counter, number: u64) {
-        let mut defined = self.counters.iter();
-        if let Some((_, id)) = defined.find(|(known, _)| *known == counter) {
-            let number = i64::try_from(number).unwrap_or(i64::MAX);
-            let _ = hostcalls::increment_metric(*id, number);
         }
     }
 }
