@@ -95,13 +95,11 @@ impl Connection {
             return caller.clone();
         }
         let caller = Rc::new(configuration.caller_of(&self.direct, forwarded.as_deref()));
+        // Of a peer that speaks for itself the header changes nothing, however long it is.
+        let matters = forwarded.filter(|_| caller.speaks_for_others());
         let is_short = |text: &Vec<u8>| text.len() <= MAXIMUM_FORWARDED;
-        self.last = forwarded.as_ref().is_none_or(is_short).then(|| {
-            (
-                forwarded.filter(|_| caller.speaks_for_others()),
-                caller.clone(),
-            )
-        });
+        let is_kept = matters.as_ref().is_none_or(is_short);
+        self.last = is_kept.then(|| (matters, caller.clone()));
         caller
     }
 }

@@ -13,6 +13,16 @@ pub fn bytes_of_hex(digits: &[u8]) -> Option<Vec<u8>> {
     mixed::decode_vec(digits).ok()
 }
 
+/// Hexadecimal as people and OpenSSL write it: of either case, with colons between the bytes or none.
+pub fn bytes_of_written_hex(text: &str) -> Option<Vec<u8>> {
+    let digits = match text.contains(':') {
+        true if text.split(':').any(|byte| byte.len() != 2) => return None,
+        true => text.replace(':', ""),
+        false => text.to_owned(),
+    };
+    bytes_of_hex(digits.as_bytes())
+}
+
 /// Base64 with padding (RFC 4648 section 4).
 pub fn base64(bytes: &[u8]) -> String {
     Base64::encode_string(bytes)

@@ -75,17 +75,7 @@ impl TryFrom<String> for Pin {
 
 /// A SHA-256 in hexadecimal of either case, with colons between the bytes or none.
 pub fn sha256_of_hex(text: &str) -> Option<[u8; 32]> {
-    bytes_of_hex(text)?.try_into().ok()
-}
-
-/// Bytes in hexadecimal of either case, with colons between the bytes or none.
-pub fn bytes_of_hex(text: &str) -> Option<Vec<u8>> {
-    let digits = match text.contains(':') {
-        true if text.split(':').any(|byte| byte.len() != 2) => return None,
-        true => text.replace(':', ""),
-        false => text.to_owned(),
-    };
-    encoding::bytes_of_hex(digits.as_bytes())
+    encoding::bytes_of_written_hex(text)?.try_into().ok()
 }
 
 /// Which users are pinned to what.

@@ -12,11 +12,12 @@ use super::values::{NonEmpty, Sources};
 use super::{Configuration, ConfigurationError};
 use crate::audit::AuditRules;
 use crate::authorization::{Action, Authorization, HeaderCondition, Rule};
+use crate::encoding::bytes_of_written_hex;
 use crate::gcra::Quota;
 use crate::headers::HeaderRules;
 use crate::identity::IdentityRules;
 use crate::mapping::{self, Side};
-use crate::pin::{PinRules, bytes_of_hex, sha256_of_hex};
+use crate::pin::{PinRules, sha256_of_hex};
 use crate::policy::Policy;
 use crate::rate_limit::{Limit, RateLimits};
 use crate::revocation::Revocations;
@@ -165,7 +166,7 @@ fn serial_number(text: &str, path: &str) -> Result<Vec<u8>> {
         true => format!("0{text}"),
         false => text.to_owned(),
     };
-    match bytes_of_hex(&even) {
+    match bytes_of_written_hex(&even) {
         Some(bytes) if !bytes.is_empty() => Ok(crate::certificate::magnitude(&bytes).to_vec()),
         _ => {
             let message = format!("found {text:?}, expected hexadecimal digits");
