@@ -1,14 +1,16 @@
 //! The record of a decision: one line of JSON, whatever bytes the client sent.
 
-use std::fmt::Write;
+use std::fmt;
+use std::io::Write;
 
 use serde::Deserialize;
 
 use crate::denial::Reason;
 use crate::encoding::hex;
-use crate::filter::{Outcome, RequestHead};
+use crate::filter::Outcome;
 use crate::header_value::Holder;
 use crate::peer::Peer;
+use crate::request_head::RequestHead;
 
 /// The longest value that a client can write into a record, in bytes; what is longer is cut there.
 const MAXIMUM_CLIENT_VALUE: usize = 1024;
@@ -52,46 +54,39 @@ impl AuditRules {
 }
 
 /// The record of an outcome as one line of ASCII; every field is always there. `client` is the address that Envoy
-/// takes for the client's.
-pub fn record(outcome: &Outcome<'_>, head: &RequestHead<'_>, client: &[u8]) -> String {
+/// takes for the client's; the memory is that of `former`, of a record that is not needed any more.
+pub fn record(
+    outcome: &Outcome<'_>,
+    head: &RequestHead<'_>,
+    client: &[u8],
+    former: Vec<u8>,
+) -> Vec<u8> {
     let decision = &outcome.decision;
     let evidence = decision.evidence();
-    let mut line = Line::of("decision", decision.as_str());
-    line.text_or_null("reason", decision.reason().map(Reason::as_str));
+    let mut line = Line::in_place_of(former);
+    line.text_or_null(r#"{"decision":"#, Some(decision.as_str()));
+    line.text_or_null(r#","reason":"#, decision.reason().map(Reason::as_str));
     match &evidence.standing {
-        Some(standing) => line.fields(&standing.description),
-        None => line.fields(&description(&Holder {
+        Some(standing) => line.text.extend_from_slice(&standing.description),
+        None => line.holder(&Holder {
             identity: None,
             peer: evidence.peer.as_ref(),
-        })),
+        }),
     }
-    line.client_bytes("method", head.first(":method"));
-    line.client_bytes("path", head.path().as_bytes());
-    line.client_bytes("client", client);
-    line.client_bytes("request_id", head.first("x-request-id"));
-    line.text_or_null("rule", evidence.rule);
-    line.list("observed", &evidence.observed);
-    line.end()
+    line.client_bytes(r#","method":"#, head.first(":method"));
+    line.client_bytes(r#","path":"#, head.path().as_bytes());
+    line.client_bytes(r#","client":"#, client);
+    line.client_bytes(r#","request_id":"#, head.first("x-request-id"));
+    line.text_or_null(r#","rule":"#, evidence.rule);
+    line.list(r#","observed":"#, &evidence.observed);
+    line.text.push(b'}');
+    line.text
 }
 
 /// The fields of a record that say who somebody is.
-pub(crate) fn description(holder: &Holder<'_>) -> String {
-    let certificate = holder.peer.and_then(Peer::certificate);
+pub(crate) fn description(holder: &Holder<'_>) -> Vec<u8> {
     let mut line = Line::default();
-    line.text_or_null("user", holder.identity.map(|it| it.user.as_str()));
-    line.text_or_null("source", holder.identity.map(|it| it.source.as_str()));
-    let fingerprint = certificate.map(|it| hex(it.sha256()));
-    line.text_or_null("fingerprint", fingerprint.as_deref());
-    match certificate {
-        Some(certificate) => {
-            line.client_bytes("serial", hex(certificate.serial()).as_bytes());
-            line.client_bytes("issuer", certificate.issuer().to_string().as_bytes());
-        }
-        None => {
-            line.text_or_null("serial", None);
-            line.text_or_null("issuer", None);
-        }
-    }
+    line.holder(holder);
     line.text
 }
 
@@ -100,128 +95,130 @@ pub fn suppressed(count: u64) -> String {
     format!(r#"{{"decision":"suppressed","count":{count}}}"#)
 }
 
-/// The fields of a JSON object on one line of printable ASCII, so that no reader of lines sees two.
+/// The fields of a JSON object on one line of printable ASCII, so that no reader of lines sees two. A field's name comes
+/// as it is written, with what stands before and behind it.
 #[derive(Debug, Default)]
 struct Line {
-    text: String,
+    text: Vec<u8>,
 }
 
 impl Line {
-    /// An object that begins with this field.
-    fn of(name: &str, value: &str) -> Self {
-        let mut line = Self {
-            text: String::with_capacity(TYPICAL_RECORD),
-        };
-        line.text.push('{');
-        line.text_or_null(name, Some(value));
-        line
+    fn in_place_of(mut text: Vec<u8>) -> Self {
+        text.clear();
+        text.reserve(TYPICAL_RECORD);
+        Self { text }
     }
 
-    fn end(mut self) -> String {
-        self.text.push('}');
-        self.text
-    }
-
-    /// Fields that are written already.
-    fn fields(&mut self, fields: &str) {
-        self.text.push(',');
-        self.text.push_str(fields);
-    }
-
-    fn name(&mut self, name: &str) {
-        if !matches!(self.text.as_bytes(), [] | [b'{']) {
-            self.text.push(',');
+    fn holder(&mut self, holder: &Holder<'_>) {
+        let certificate = holder.peer.and_then(Peer::certificate);
+        let identity = holder.identity;
+        self.text_or_null(r#","user":"#, identity.map(|it| it.user.as_str()));
+        self.text_or_null(r#","source":"#, identity.map(|it| it.source.as_str()));
+        let fingerprint = certificate.map(|it| hex(it.sha256()));
+        self.text_or_null(r#","fingerprint":"#, fingerprint.as_deref());
+        match certificate {
+            Some(certificate) => {
+                let issuer = certificate.issuer().to_string();
+                self.client_bytes(r#","serial":"#, hex(certificate.serial()).as_bytes());
+                self.client_bytes(r#","issuer":"#, issuer.as_bytes());
+            }
+            None => {
+                self.text_or_null(r#","serial":"#, None);
+                self.text_or_null(r#","issuer":"#, None);
+            }
         }
-        self.text.extend(["\"", name, "\":"]);
     }
 
     fn text_or_null(&mut self, name: &str, value: Option<&str>) {
-        self.name(name);
+        self.text.extend_from_slice(name.as_bytes());
         match value {
-            None => self.text.push_str("null"),
-            Some(value) => {
-                self.text.push('"');
-                push_escaped(&mut self.text, value);
-                self.text.push('"');
-            }
+            None => self.text.extend_from_slice(b"null"),
+            Some(value) => self.quoted(|line| line.escaped(value)),
         }
     }
 
     /// Bytes of the client: what is not ASCII as `\xNN`, cut at its bound.
     fn client_bytes(&mut self, name: &str, bytes: &[u8]) {
-        self.name(name);
-        self.text.push('"');
+        self.text.extend_from_slice(name.as_bytes());
         let kept = bytes.get(..MAXIMUM_CLIENT_VALUE).unwrap_or(bytes);
-        match std::str::from_utf8(kept) {
-            Ok(plain) if plain.is_ascii() => push_escaped(&mut self.text, plain),
-            Ok(_) | Err(_) => kept
-                .iter()
-                .for_each(|&byte| push_byte(&mut self.text, byte)),
-        }
-        if kept.len() < bytes.len() {
-            self.text.push_str("...");
-        }
-        self.text.push('"');
+        self.quoted(|line| {
+            if kept.iter().all(is_plain) {
+                line.text.extend_from_slice(kept);
+            } else {
+                kept.iter().for_each(|&byte| line.byte(byte));
+            }
+            if kept.len() < bytes.len() {
+                line.text.extend_from_slice(b"...");
+            }
+        });
     }
 
     fn list(&mut self, name: &str, reasons: &[Reason]) {
-        self.name(name);
-        self.text.push('[');
+        self.text.extend_from_slice(name.as_bytes());
+        self.text.push(b'[');
         for (place, reason) in reasons.iter().enumerate() {
-            let comma = if place == 0 { "" } else { "," };
-            self.text.extend([comma, "\"", reason.as_str(), "\""]);
+            if place > 0 {
+                self.text.push(b',');
+            }
+            self.quoted(|line| line.escaped(reason.as_str()));
         }
-        self.text.push(']');
+        self.text.push(b']');
     }
-}
 
-/// What stands in a JSON string for this text (RFC 8259 section 7), in printable ASCII.
-fn push_escaped(line: &mut String, text: &str) {
-    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
-    if text.bytes().all(is_plain) {
-        line.push_str(text);
-        return;
+    fn quoted(&mut self, write: impl FnOnce(&mut Self)) {
+        self.text.push(b'"');
+        write(self);
+        self.text.push(b'"');
     }
-    for character in text.chars() {
-        match character {
-            '"' | '\\' => line.extend(['\\', character]),
-            ' '..='~' => line.push(character),
-            _ => push_code_units(line, character),
+
+    /// What stands in a JSON string for this text (RFC 8259 section 7), in printable ASCII.
+    fn escaped(&mut self, text: &str) {
+        if text.as_bytes().iter().all(is_plain) {
+            self.text.extend_from_slice(text.as_bytes());
+            return;
+        }
+        for unit in text.encode_utf16() {
+            match u8::try_from(unit) {
+                Ok(byte) if byte.is_ascii() => self.byte(byte),
+                Ok(_) | Err(_) => self.format(format_args!("\\u{unit:04x}")),
+            }
         }
     }
-}
 
-fn push_code_units(line: &mut String, character: char) {
-    for unit in character.encode_utf16(&mut [0; 2]) {
-        // Writing to a String cannot fail.
-        let _ = write!(line, "\\u{unit:04x}");
+    /// A byte of text that need not be UTF-8.
+    fn byte(&mut self, byte: u8) {
+        match byte {
+            b'"' | b'\\' => self.text.extend_from_slice(&[b'\\', byte]),
+            b' '..=b'~' => self.text.push(byte),
+            0..=0x7f => self.format(format_args!("\\u{byte:04x}")),
+            0x80.. => self.format(format_args!("\\\\x{byte:02x}")),
+        }
+    }
+
+    fn format(&mut self, text: fmt::Arguments<'_>) {
+        // Writing to a vector cannot fail.
+        let _ = self.text.write_fmt(text);
     }
 }
 
-/// A byte of text that is not all ASCII.
-fn push_byte(line: &mut String, byte: u8) {
-    if byte.is_ascii() {
-        push_escaped(line, char::from(byte).encode_utf8(&mut [0; 4]));
-    } else {
-        // Writing to a String cannot fail.
-        let _ = write!(line, "\\\\x{byte:02x}");
-    }
+/// Whether a byte stands for itself in a JSON string.
+fn is_plain(byte: &u8) -> bool {
+    matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request_head::write_map;
 
     #[test]
     fn a_record_is_one_line_of_json_whatever_the_client_sent() {
         let path = b"/a\"}\r\n{\"decision\":\"allow\"}\0\x1b\x7f\xe2\x80\xa8\xff?secret=1".to_vec();
-        let headers = [
-            (":path".to_owned(), path),
-            (":method".to_owned(), b"G\nT".to_vec()),
-        ];
-        let head = RequestHead::of(&headers);
+        let map = write_map([(&b":path"[..], &path[..]), (b":method", b"G\nT")]);
+        let head = RequestHead::read(&map).unwrap();
         let outcome = Outcome::refused(Reason::NoCertificate);
-        let line = record(&outcome, &head, b"192.0.2.1:1");
+        let line = record(&outcome, &head, b"192.0.2.1:1", b"former".to_vec());
+        let line = String::from_utf8(line).unwrap();
         assert!(
             line.bytes().all(|byte| (0x20..0x7f).contains(&byte)),
             "{line}"
@@ -238,9 +235,10 @@ mod tests {
 
     #[test]
     fn a_client_cannot_make_a_record_long() {
-        let headers = [(":path".to_owned(), vec![0xff; 60_000])];
-        let head = RequestHead::of(&headers);
-        let line = record(&Outcome::refused(Reason::NoCertificate), &head, b"");
+        let map = write_map([(&b":path"[..], &[0xff; 60_000][..])]);
+        let head = RequestHead::read(&map).unwrap();
+        let outcome = Outcome::refused(Reason::NoCertificate);
+        let line = record(&outcome, &head, b"", Vec::new());
         assert!(line.len() < 6 * 1024, "{}", line.len());
     }
 }

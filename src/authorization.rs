@@ -2,10 +2,10 @@
 
 use serde::Deserialize;
 
-use crate::header_name::folded;
 use crate::name::AttributeValue;
 use crate::pattern::{Pattern, UserPattern};
 use crate::peer::Peer;
+use crate::request_head::RequestHead;
 use crate::request_path::RequestPath;
 use crate::user::User;
 
@@ -61,7 +61,7 @@ pub struct Question<'a> {
     /// `:path` without query.
     pub path: RequestPath<'a>,
     /// The headers of the request.
-    pub headers: &'a [(String, Vec<u8>)],
+    pub head: RequestHead<'a>,
 }
 
 /// The rules and what happens where none matches.
@@ -159,11 +159,7 @@ impl Rule {
     }
 
     fn matches_header(&self, condition: &HeaderCondition, question: &Question<'_>) -> bool {
-        let values = question
-            .headers
-            .iter()
-            .filter(|(name, _)| folded(name) == condition.name)
-            .map(|(_, value)| value.as_slice());
+        let values = question.head.values_in_any_spelling(&condition.name);
         let is_listed = |value: &[u8]| condition.values.iter().any(|it| self.fits(it, value));
         match self.action {
             Action::Allow => self.of_all_or_any(values.map(<[u8]>::trim_ascii), is_listed),

@@ -19,7 +19,7 @@ pub struct Standing {
     /// What each request is charged to; none where there is no limit.
     pub charge: Option<Charge>,
     /// The user and the certificate as a record writes them.
-    pub(crate) description: String,
+    pub(crate) description: Vec<u8>,
     /// What a [`crate::decision::Permit`] sets.
     pub headers: PreparedHeaders,
 }

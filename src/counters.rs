@@ -1,5 +1,6 @@
 //! What is counted: by reason, never by user. Envoy shows each as `wasmcustom.<name>`.
 
+use crate::decision::Decision;
 use crate::denial::Reason;
 use crate::filter::Outcome;
 
@@ -59,10 +60,10 @@ impl Counter {
 
     /// What an outcome adds to.
     pub fn of(outcome: &Outcome<'_>) -> impl Iterator<Item = Self> {
-        let decided = match outcome.decision.reason() {
-            Some(reason) => Self::Deny(reason),
-            None if outcome.decision.as_str() == "anonymous" => Self::Anonymous,
-            None => Self::Allow,
+        let decided = match &outcome.decision {
+            Decision::Deny(denial) => Self::Deny(denial.reason),
+            Decision::Allow(permit) if permit.identity().is_some() => Self::Allow,
+            Decision::Allow(_) => Self::Anonymous,
         };
         let observed = &outcome.decision.evidence().observed;
         let observed = observed.iter().map(|&reason| Self::Observe(reason));

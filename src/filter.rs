@@ -12,45 +12,8 @@ use crate::headers::Headers;
 use crate::peer::{DirectPeer, Peer};
 use crate::policy::{Check, Request};
 use crate::rate_limit::{Allowance, Charge};
-use crate::request_path::RequestPath;
+use crate::request_head::RequestHead;
 use crate::timestamp::Timestamp;
-
-/// The head of a request: its headers with names in lower case, pseudo-headers among them.
-#[derive(Clone, Copy, Debug)]
-pub struct RequestHead<'a> {
-    headers: &'a [(String, Vec<u8>)],
-}
-
-impl<'a> RequestHead<'a> {
-    /// The head with these headers.
-    pub fn of(headers: &'a [(String, Vec<u8>)]) -> Self {
-        Self { headers }
-    }
-
-    /// The values of a header, in their order.
-    pub fn values(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        let headers = self.headers.iter();
-        headers
-            .filter(move |(key, _)| key == name)
-            .map(|(_, value)| value.as_slice())
-    }
-
-    /// The first value of a header; no bytes if there is none.
-    pub fn first(&self, name: &str) -> &'a [u8] {
-        self.values(name).next().unwrap_or_default()
-    }
-
-    /// The path of the request, without its query.
-    pub fn path(&self) -> RequestPath<'a> {
-        RequestPath::of(self.first(":path"))
-    }
-
-    /// X-Forwarded-Client-Cert, repeated ones as one (RFC 9110 section 5.3).
-    pub fn forwarded(&self) -> Option<Vec<u8>> {
-        let values: Vec<_> = self.values("x-forwarded-client-cert").collect();
-        (!values.is_empty()).then(|| values.join(&b","[..]))
-    }
-}
 
 /// What is to be done with a request whose owned headers have been removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,9 +44,8 @@ impl<'p> Outcome<'p> {
 
 impl Configuration {
     /// The names of a head that this filter owns, and so must be removed whatever follows.
-    pub fn owned_names<'a>(&self, head: &RequestHead<'a>) -> impl Iterator<Item = &'a str> {
-        let names = head.headers.iter().map(|(name, _)| name.as_str());
-        names.filter(|name| self.headers.is_owned(name.as_bytes()))
+    pub fn owned_names<'a>(&self, head: &RequestHead<'a>) -> impl Iterator<Item = &'a [u8]> {
+        head.names().filter(|name| self.headers.is_owned(name))
     }
 
     /// All that no request changes of the one at the other end of a connection; `forwarded` is X-Forwarded-Client-Cert,
@@ -159,7 +121,7 @@ impl Configuration {
             now,
             method: head.first(":method"),
             path: head.path(),
-            headers: head.headers,
+            head: *head,
         };
         let permit = match self.policy.decide(&request, caller) {
             Decision::Allow(permit) => permit,

@@ -63,6 +63,25 @@ pub(crate) fn folded(name: &str) -> String {
     name.replace('_', "-")
 }
 
+/// Whether a name is a folded one, in any spelling.
+pub(crate) fn is_spelling_of(name: &[u8], folded: &str) -> bool {
+    name.len() == folded.len() && has_folded_prefix(name, folded)
+}
+
+/// Whether a name begins with a folded one, in any spelling.
+pub(crate) fn has_folded_prefix(name: &[u8], folded: &str) -> bool {
+    let fold = |byte: &u8| match byte {
+        b'_' => b'-',
+        other => other.to_ascii_lowercase(),
+    };
+    name.len() >= folded.len()
+        && name
+            .iter()
+            .map(fold)
+            .zip(folded.bytes())
+            .all(|(a, b)| a == b)
+}
+
 impl TryFrom<String> for HeaderName {
     type Error = HeaderNameError;
 

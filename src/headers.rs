@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::decision::Permit;
 use crate::denial::Reason;
-use crate::header_name::HeaderName;
+use crate::header_name::{HeaderName, has_folded_prefix, is_spelling_of};
 use crate::header_value::{HeaderValue, Holder};
 use crate::user::Charset;
 
@@ -85,10 +85,7 @@ impl HeaderRules {
     /// Whether a header of a request is this filter's to write: case does not matter, and `_` is `-`.
     pub fn is_owned(&self, name: &[u8]) -> bool {
         has_folded_prefix(name, ALWAYS_OWNED_PREFIX)
-            || self
-                .owned
-                .iter()
-                .any(|owned| name.len() == owned.len() && has_folded_prefix(name, owned))
+            || self.owned.iter().any(|owned| is_spelling_of(name, owned))
     }
 
     /// Whether a value of `Connection` names an owned header, so that the next hop would remove it
@@ -132,20 +129,6 @@ impl HeaderRules {
         }
         Ok(headers)
     }
-}
-
-/// Whether a name begins with a folded one.
-fn has_folded_prefix(name: &[u8], folded: &str) -> bool {
-    let fold = |byte: &u8| match byte {
-        b'_' => b'-',
-        other => other.to_ascii_lowercase(),
-    };
-    name.len() >= folded.len()
-        && name
-            .iter()
-            .map(fold)
-            .zip(folded.bytes())
-            .all(|(a, b)| a == b)
 }
 
 #[cfg(test)]

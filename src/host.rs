@@ -1,17 +1,10 @@
 //! The proxy-wasm side: reads what Envoy knows, asks the core, does what it says.
-//!
-//! Only `hostcalls` that take and give bytes are used: the ones with strings panic on a header byte above
-//! 0x7f, and one panic ends the worker's VM for every client. The calls themselves panic on a status that
-//! their contract does not name; Envoy gives none, and if it did, nothing would pass (FAIL_RELOAD, and the
-//! guard behind the filter).
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::time::Duration;
 
-use proxy_wasm::hostcalls;
-use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::{Action, BufferType, ContextType, LogLevel, MapType, Status};
+use proxy_wasm_abi::calls::{self, HeaderMap, Level, Status};
+use proxy_wasm_abi::{Action, Answers, Filter, filter};
 
 mod attributes;
 mod metrics;
@@ -24,24 +17,22 @@ use crate::config::Configuration;
 use crate::connections::{Connection, RecentConnections};
 use crate::counters::Counter;
 use crate::denial::Reason;
-use crate::filter::{Outcome, RequestHead};
+use crate::filter::Outcome;
 use crate::flood::FloodGate;
 use crate::gcra::Nanoseconds;
 use crate::headers::Headers;
 use crate::rate_limit::Charge;
+use crate::request_head::RequestHead;
 use crate::timestamp::Timestamp;
 
-use attributes::{attribute, connection_id, now, read_direct_peer, timestamp};
+use attributes::{attribute, connection_id, read_direct_peer, timestamp};
 use metrics::Metrics;
 use refusal::Refusal;
 
-/// How late a counter may be.
-const TICK: Duration = Duration::from_millis(250);
+/// How late a counter may be, in milliseconds.
+const TICK: u32 = 250;
 
-proxy_wasm::main! {{
-    proxy_wasm::set_log_level(LogLevel::Info);
-    proxy_wasm::set_root_context(|_| Box::new(Root { plugin: None }));
-}}
+filter!(Plugin);
 
 /// A failed host call is a state that should not be.
 impl From<Status> for Reason {
@@ -58,115 +49,79 @@ struct Plugin {
     /// Denials have a gate of their own: what is allowed cannot cut them.
     denials: RefCell<FloodGate>,
     others: RefCell<FloodGate>,
+    former_record: Cell<Vec<u8>>,
 }
 
-struct Root {
-    plugin: Option<Rc<Plugin>>,
-}
+/// Headers for the response.
+type Told = Vec<(&'static str, String)>;
 
-impl Context for Root {}
+impl Filter for Plugin {
+    type Kept = Told;
 
-/// The configuration is replaced: what was gathered under it is written before it goes. (Envoy would also
-/// call `on_done`, but for each request as well.)
-impl Drop for Root {
-    fn drop(&mut self) {
-        if let Some(plugin) = &self.plugin {
-            plugin.flush();
-        }
-    }
-}
-
-impl RootContext for Root {
-    fn on_configure(&mut self, size: usize) -> bool {
-        match read_configuration(size) {
+    fn configure(size: usize, answers: &Answers) -> Option<Self> {
+        match read_configuration(size, answers) {
             Ok(configuration) => {
                 if configuration.rate_limits.is_anybody_limited() {
-                    shared_limits::create();
+                    shared_limits::create(answers);
                 }
-                self.plugin = Some(Rc::new(Plugin::of(configuration)));
                 // Without the tick only counts are lost.
-                let _ = hostcalls::set_tick_period(TICK);
-                true
+                let _ = calls::set_tick_period(TICK);
+                Some(Self::of(configuration))
             }
             Err(error) => {
                 let line = format!("mtls-identity: configuration refused: {error}");
                 // A log line that cannot be written changes nothing: Envoy says that it was refused.
-                let _ = hostcalls::log(LogLevel::Critical, &line);
-                false
+                let _ = calls::log(Level::Critical, line.as_bytes());
+                None
             }
         }
     }
 
-    fn on_tick(&mut self) {
-        if let Some(plugin) = &self.plugin {
-            plugin.flush();
+    fn tick(&self) {
+        self.flush();
+    }
+
+    fn request_headers(&self, answers: &Answers) -> (Action, Option<Told>) {
+        match self.serve(answers) {
+            Ok(told) => (Action::Continue, (!told.is_empty()).then_some(told)),
+            Err(refusal) => (refusal.answer(), None),
         }
     }
 
-    fn create_http_context(&self, _id: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(Exchange {
-            plugin: self.plugin.clone(),
-            response_headers: Vec::new(),
-        }))
-    }
-
-    fn get_type(&self) -> Option<ContextType> {
-        Some(ContextType::HttpContext)
-    }
-}
-
-/// A configuration of which Envoy gives less than it announced must not be taken for `{}`.
-fn read_configuration(size: usize) -> Result<Configuration, String> {
-    let bytes = hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size);
-    let bytes = bytes.ok().flatten().unwrap_or_default();
-    if bytes.len() != size {
-        return Err(format!("found {} bytes, expected {size}", bytes.len()));
-    }
-    Configuration::parse(&bytes).map_err(|error| error.to_string())
-}
-
-/// One request and its response.
-struct Exchange {
-    plugin: Option<Rc<Plugin>>,
-    response_headers: Vec<(&'static str, String)>,
-}
-
-impl Context for Exchange {}
-
-impl HttpContext for Exchange {
-    fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
-        let served = match &self.plugin {
-            Some(plugin) => plugin.serve(),
-            None => Err(Refusal::of(Reason::InternalError)),
-        };
-        match served {
-            Ok(response_headers) => {
-                self.response_headers = response_headers;
-                Action::Continue
-            }
-            Err(refusal) => refusal.answer(),
-        }
-    }
-
-    fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
-        for (name, value) in self.response_headers.drain(..) {
-            let value = Some(value.as_bytes());
-            // What a client is told of its limit decides nothing.
-            let _ = hostcalls::set_map_value_bytes(MapType::HttpResponseHeaders, name, value);
-        }
-        Action::Continue
-    }
-
-    fn on_http_request_trailers(&mut self, _count: usize) -> Action {
-        let stripped = match &self.plugin {
-            Some(plugin) => plugin.strip_trailers(),
-            None => Err(Reason::InternalError),
-        };
-        match stripped {
+    fn request_trailers(&self, answers: &Answers) -> Action {
+        match self.strip_trailers(answers) {
             Ok(()) => Action::Continue,
             Err(reason) => Refusal::of(reason).answer(),
         }
     }
+
+    fn response_headers(&self, told: Told) {
+        for (name, value) in told {
+            // What a client is told of its limit decides nothing.
+            let _ = calls::replace_header(HeaderMap::Response, name.as_bytes(), value.as_bytes());
+        }
+    }
+
+    fn refuse_unconfigured() -> Action {
+        Refusal::of(Reason::InternalError).answer()
+    }
+}
+
+/// The configuration is replaced, and its last request has ended: what was gathered under it is written before it goes.
+/// (Envoy would also call `on_done`, but for each request as well.)
+impl Drop for Plugin {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}
+
+/// A configuration of which Envoy gives less than it announced must not be taken for `{}`.
+fn read_configuration(size: usize, answers: &Answers) -> Result<Configuration, String> {
+    let bytes = answers.plugin_configuration(size).unwrap_or_default();
+    if bytes.len() != size {
+        return Err(format!("found {} bytes, expected {size}", bytes.len()));
+    }
+    Configuration::parse(bytes).map_err(|error| error.to_string())
 }
 
 impl Plugin {
@@ -177,23 +132,23 @@ impl Plugin {
             connections: RefCell::default(),
             denials: RefCell::default(),
             others: RefCell::default(),
+            former_record: Cell::default(),
         }
     }
 
     /// Strips, decides, sets, and writes down what was done: the headers for the response of a request
     /// that may go on.
-    fn serve(&self) -> Result<Vec<(&'static str, String)>, Refusal> {
-        let map = hostcalls::get_map_bytes(MapType::HttpRequestHeaders);
-        let (map, now) = match (map, now()) {
-            (Ok(map), Ok(now)) => (map, now),
+    fn serve(&self, answers: &Answers) -> Result<Told, Refusal> {
+        let map = answers.header_map(HeaderMap::Request).unwrap_or_default();
+        let (head, now) = match (RequestHead::read(map), calls::now()) {
+            (Some(head), Ok(now)) if !head.is_empty() => (head, now),
             _ => return Err(self.failed()),
         };
-        let head = RequestHead::of(&map);
-        let outcome = match self.apply(&head, now) {
+        let outcome = match self.apply(&head, now, answers) {
             Ok(outcome) => outcome,
             Err(reason) => Outcome::refused(reason),
         };
-        self.write_down(&outcome, &head, timestamp(now));
+        self.write_down(&outcome, &head, timestamp(now), answers);
         let told = |allowance| self.configuration.limit_headers(allowance);
         let headers = outcome.allowance.as_ref().map(told).unwrap_or_default();
         match outcome.decision.reason() {
@@ -209,10 +164,15 @@ impl Plugin {
     }
 
     /// Strips, decides and sets; an error is a failed call.
-    fn apply(&self, head: &RequestHead<'_>, now: Nanoseconds) -> Result<Outcome<'_>, Reason> {
-        self.strip(MapType::HttpRequestHeaders, head)?;
-        let caller = self.caller(head, timestamp(now))?;
-        let charge = |charge: &Charge| shared_limits::charge(charge, now);
+    fn apply(
+        &self,
+        head: &RequestHead<'_>,
+        now: Nanoseconds,
+        answers: &Answers,
+    ) -> Result<Outcome<'_>, Reason> {
+        self.strip(HeaderMap::Request, head)?;
+        let caller = self.caller(head, timestamp(now), answers)?;
+        let charge = |charge: &Charge| shared_limits::charge(charge, now, answers);
         let outcome = self
             .configuration
             .serve(head, timestamp(now), &caller, charge);
@@ -220,10 +180,10 @@ impl Plugin {
         Ok(outcome)
     }
 
-    fn strip(&self, kind: MapType, head: &RequestHead<'_>) -> Result<(), Reason> {
+    fn strip(&self, map: HeaderMap, head: &RequestHead<'_>) -> Result<(), Reason> {
         let mut stripped = false;
         for name in self.configuration.owned_names(head) {
-            hostcalls::remove_map_value(kind, name)?;
+            calls::remove_header(map, name)?;
             stripped = true;
         }
         if stripped {
@@ -233,20 +193,26 @@ impl Plugin {
     }
 
     /// Trailers may end up among the headers (RFC 9110 section 6.5.2), so they carry no identity either.
-    fn strip_trailers(&self) -> Result<(), Reason> {
-        let map = hostcalls::get_map_bytes(MapType::HttpRequestTrailers)?;
-        self.strip(MapType::HttpRequestTrailers, &RequestHead::of(&map))
+    fn strip_trailers(&self, answers: &Answers) -> Result<(), Reason> {
+        let map = answers.header_map(HeaderMap::RequestTrailers)?;
+        let trailers = RequestHead::read(map).ok_or(Reason::InternalError)?;
+        self.strip(HeaderMap::RequestTrailers, &trailers)
     }
 
     /// Who the request comes from; an error is a failed call.
-    fn caller(&self, head: &RequestHead<'_>, now: Timestamp) -> Result<Rc<Caller>, Reason> {
-        let id = connection_id()?;
+    fn caller(
+        &self,
+        head: &RequestHead<'_>,
+        now: Timestamp,
+        answers: &Answers,
+    ) -> Result<Rc<Caller>, Reason> {
+        let id = connection_id(answers)?;
         let forwarded = || head.forwarded();
         let mut connections = self.connections.borrow_mut();
         if let Some(known) = id.and_then(|id| connections.known(id)) {
             return Ok(known.caller(&self.configuration, forwarded));
         }
-        let direct = match read_direct_peer(forwarded)? {
+        let direct = match read_direct_peer(forwarded, answers)? {
             Ok(Some(direct)) => direct,
             nobody => return Ok(Rc::new(self.configuration.caller(&nobody, None))),
         };
@@ -266,7 +232,13 @@ impl Plugin {
     }
 
     /// Counters and records never decide: what cannot be written is not.
-    fn write_down(&self, outcome: &Outcome<'_>, head: &RequestHead<'_>, now: Timestamp) {
+    fn write_down(
+        &self,
+        outcome: &Outcome<'_>,
+        head: &RequestHead<'_>,
+        now: Timestamp,
+        answers: &Answers,
+    ) {
         Counter::of(outcome).for_each(|counter| self.metrics.count(counter));
         let rules = &self.configuration.audit;
         let gate = match outcome.decision.reason() {
@@ -277,18 +249,20 @@ impl Plugin {
         if !logs && !rules.access_log {
             return;
         }
-        let client = attribute(&["source", "address"]).ok().flatten();
-        let record = audit::record(outcome, head, &client.unwrap_or_default());
+        let client = attribute(b"source\0address", answers).ok().flatten();
+        let former = self.former_record.take();
+        let record = audit::record(outcome, head, client.unwrap_or_default(), former);
         if rules.access_log {
-            let _ = hostcalls::set_property(vec!["mtls_identity"], Some(record.as_bytes()));
+            let _ = calls::set_property(b"mtls_identity", &record);
         }
         if logs {
             let level = match outcome.decision.reason() {
-                Some(_) => LogLevel::Warn,
-                None => LogLevel::Info,
+                Some(_) => Level::Warn,
+                None => Level::Info,
             };
-            let _ = hostcalls::log(level, &record);
+            let _ = calls::log(level, &record);
         }
+        self.former_record.set(record);
     }
 
     /// Writes what was gathered.
@@ -304,15 +278,15 @@ impl Plugin {
             .iter()
             .sum();
         if count > 0 {
-            let _ = hostcalls::log(LogLevel::Warn, &audit::suppressed(count));
+            let _ = calls::log(Level::Warn, audit::suppressed(count).as_bytes());
         }
     }
 }
 
 fn set(headers: &Headers) -> Result<(), Reason> {
     for (name, value) in headers {
-        let value = Some(value.as_bytes());
-        hostcalls::set_map_value_bytes(MapType::HttpRequestHeaders, name, value)?;
+        // Of the request's own header with this name nothing is left, so that none has to be looked for.
+        calls::add_header(HeaderMap::Request, name.as_bytes(), value.as_bytes())?;
     }
     Ok(())
 }

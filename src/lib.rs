@@ -50,6 +50,7 @@ pub mod pin;
 pub mod policy;
 mod protobuf;
 pub mod rate_limit;
+pub mod request_head;
 pub mod request_path;
 pub mod revocation;
 pub mod rfc4514;

@@ -32,10 +32,26 @@ impl LimitKey {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Somebody's state. One whose time has come is the same as none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Entry {
     key: u64,
     state: TheoreticalArrivalTime,
+}
+
+/// The bytes of a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot {
+    bytes: [[u8; ENTRY]; ENTRIES],
+    used: usize,
+}
+
+impl Slot {
+    /// What to write.
+    pub fn as_bytes(&self) -> &[u8] {
+        let used = self.bytes.get(..self.used).unwrap_or_default();
+        used.as_flattened()
+    }
 }
 
 /// What became of a charge.
@@ -46,7 +62,7 @@ pub struct Charged {
     /// The state of the one who was charged, after it.
     pub state: TheoreticalArrivalTime,
     /// The slot to write in the place of the old one; none where nothing was spent.
-    pub slot: Option<Vec<u8>>,
+    pub slot: Option<Slot>,
 }
 
 /// Charges one request to a key in its slot, and gives the slot to write.
@@ -58,60 +74,78 @@ pub fn charge(slot: &[u8], key: LimitKey, quota: &Quota, now: Nanoseconds) -> Ch
     let mut entries = read(slot);
     let known = entries.iter().find(|entry| entry.key == key.0);
     let state = known.map_or(0, |entry| entry.state);
-    match quota.decide(state, now) {
+    let verdict = quota.decide(state, now);
+    match verdict {
         Verdict::Limited => Charged {
-            verdict: Verdict::Limited,
+            verdict,
             state,
             slot: None,
         },
         Verdict::Allowed(next) => {
-            entries.retain(|entry| entry.key != key.0 && entry.state > now);
-            make_room(&mut entries);
-            entries.push(Entry {
+            let entry = Entry {
                 key: key.0,
                 state: next,
-            });
+            };
+            keep(entry, &mut entries, now);
             Charged {
-                verdict: Verdict::Allowed(next),
+                verdict,
                 state: next,
-                slot: Some(write(&entries)),
+                slot: Some(write(&entries, now)),
             }
         }
     }
 }
 
-fn make_room(entries: &mut Vec<Entry>) {
-    while entries.len() >= ENTRIES {
-        let least = entries
-            .iter()
-            .enumerate()
-            .min_by_key(|(_, entry)| entry.state);
-        let Some((place, _)) = least else {
-            return;
-        };
-        entries.swap_remove(place);
-    }
-}
-
-fn read(slot: &[u8]) -> Vec<Entry> {
-    let entries = slot.chunks_exact(ENTRY);
-    if !entries.remainder().is_empty() || slot.len() > ENTRY * ENTRIES {
-        return Vec::new();
-    }
-    let number = |bytes: &[u8]| bytes.try_into().map(u64::from_le_bytes).unwrap_or_default();
-    let entry = |bytes: &[u8]| {
-        let (key, state) = bytes.split_at_checked(ENTRY / 2)?;
-        Some(Entry {
-            key: number(key),
-            state: number(state),
-        })
+/// In its own place, else in one that is free, else in that of the one with the least used.
+fn keep(entry: Entry, entries: &mut [Entry; ENTRIES], now: Nanoseconds) {
+    let precedence = |other: &&mut Entry| match (other.key == entry.key, other.state > now) {
+        (true, _) => 0,
+        (false, false) => 1,
+        (false, true) => other.state,
     };
-    entries.filter_map(entry).collect()
+    if let Some(place) = entries.iter_mut().min_by_key(precedence) {
+        *place = entry;
+    }
 }
 
-fn write(entries: &[Entry]) -> Vec<u8> {
-    let bytes = |entry: &Entry| [entry.key.to_le_bytes(), entry.state.to_le_bytes()].concat();
-    entries.iter().flat_map(bytes).collect()
+fn read(slot: &[u8]) -> [Entry; ENTRIES] {
+    let mut entries = [Entry::default(); ENTRIES];
+    let (known, rest) = slot.as_chunks::<ENTRY>();
+    if rest.is_empty() && known.len() <= ENTRIES {
+        for (entry, bytes) in entries.iter_mut().zip(known) {
+            *entry = Entry::of(*bytes);
+        }
+    }
+    entries
+}
+
+fn write(entries: &[Entry; ENTRIES], now: Nanoseconds) -> Slot {
+    let mut slot = Slot {
+        bytes: [[0; ENTRY]; ENTRIES],
+        used: 0,
+    };
+    let in_use = entries.iter().filter(|entry| entry.state > now);
+    for (place, entry) in slot.bytes.iter_mut().zip(in_use) {
+        *place = entry.to_bytes();
+        slot.used += 1;
+    }
+    slot
+}
+
+impl Entry {
+    fn of(bytes: [u8; ENTRY]) -> Self {
+        // Both halves in one number: the state is the upper one.
+        let both = u128::from_le_bytes(bytes);
+        let low = |number: u128| u64::try_from(number & u128::from(u64::MAX)).unwrap_or_default();
+        Self {
+            key: low(both),
+            state: low(both >> u64::BITS),
+        }
+    }
+
+    fn to_bytes(self) -> [u8; ENTRY] {
+        (u128::from(self.key) | u128::from(self.state) << u64::BITS).to_le_bytes()
+    }
 }
 
 #[cfg(test)]
@@ -129,7 +163,7 @@ mod tests {
     fn allowed(slot: &mut Vec<u8>, key: u64, quota: &Quota, now: Nanoseconds) -> bool {
         let charged = charge(slot, LimitKey(key), quota, now);
         if let Some(next) = charged.slot {
-            *slot = next;
+            *slot = next.as_bytes().to_vec();
         }
         matches!(charged.verdict, Verdict::Allowed(_))
     }

@@ -9,6 +9,7 @@ use crate::denial::Reason;
 use crate::identity::IdentityRules;
 use crate::peer::{DirectPeer, Peer, Validation};
 use crate::pin::PinRules;
+use crate::request_head::RequestHead;
 use crate::request_path::RequestPath;
 use crate::revocation::Revocations;
 use crate::spiffe::SpiffeId;
@@ -60,8 +61,8 @@ pub struct Request<'a> {
     pub method: &'a [u8],
     /// `:path`, without its query.
     pub path: RequestPath<'a>,
-    /// All headers, names in lower case.
-    pub headers: &'a [(String, Vec<u8>)],
+    /// All headers.
+    pub head: RequestHead<'a>,
 }
 
 /// All that is asked of a request before it may pass.
@@ -172,7 +173,7 @@ impl Policy {
             peer: identity.and(evidence.peer.as_ref()),
             method: request.method,
             path: request.path,
-            headers: request.headers,
+            head: request.head,
         };
         let (action, rule) = authorization.decide(&question);
         evidence.rule = rule.map(|rule| rule.name.as_str());

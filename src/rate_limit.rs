@@ -118,34 +118,39 @@ impl Allowance {
 
     /// The headers of the response.
     pub fn headers(&self, kind: ResponseHeaders) -> Vec<(&'static str, String)> {
-        let limit = self.quota.limit();
-        let remaining = self.quota.remaining(self.state, self.now);
-        let reset = whole_seconds(self.quota.reset_after(self.state, self.now));
         let mut headers = match kind {
             ResponseHeaders::None => Vec::new(),
-            ResponseHeaders::Draft => {
-                let window = whole_seconds(self.quota.window());
-                // Section 4.1.2: until there is more, not until there is all.
-                let next = whole_seconds(self.quota.next_after(self.state, self.now));
-                vec![
-                    (
-                        "ratelimit-policy",
-                        format!("\"identity\";q={limit};w={window}"),
-                    ),
-                    ("ratelimit", format!("\"identity\";r={remaining};t={next}")),
-                ]
-            }
-            ResponseHeaders::Legacy => vec![
-                ("x-ratelimit-limit", limit.to_string()),
-                ("x-ratelimit-remaining", remaining.to_string()),
-                ("x-ratelimit-reset", reset.to_string()),
-            ],
+            ResponseHeaders::Draft => self.draft(),
+            ResponseHeaders::Legacy => self.legacy(),
         };
         if !self.is_allowed() {
             let wait = whole_seconds(self.quota.retry_after(self.state, self.now));
             headers.push(("retry-after", wait.max(1).to_string()));
         }
         headers
+    }
+
+    fn draft(&self) -> Vec<(&'static str, String)> {
+        let (limit, remaining) = (self.quota.limit(), self.remaining());
+        let window = whole_seconds(self.quota.window());
+        // Section 4.1.2: until there is more, not until there is all.
+        let next = whole_seconds(self.quota.next_after(self.state, self.now));
+        let policy = format!("\"identity\";q={limit};w={window}");
+        let left = format!("\"identity\";r={remaining};t={next}");
+        vec![("ratelimit-policy", policy), ("ratelimit", left)]
+    }
+
+    fn legacy(&self) -> Vec<(&'static str, String)> {
+        let reset = whole_seconds(self.quota.reset_after(self.state, self.now));
+        vec![
+            ("x-ratelimit-limit", self.quota.limit().to_string()),
+            ("x-ratelimit-remaining", self.remaining().to_string()),
+            ("x-ratelimit-reset", reset.to_string()),
+        ]
+    }
+
+    fn remaining(&self) -> u64 {
+        self.quota.remaining(self.state, self.now)
     }
 }
 

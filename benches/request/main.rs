@@ -1,10 +1,12 @@
 //! What the filter adds to a request: `cargo bench --locked --bench request`.
 //!
 //! For every row of `filters.yaml` a real Envoy with one worker answers requests over kept-alive mTLS connections. The
-//! CPU time of its process over a fixed number of requests counts, in rounds that go through all rows in turn; of all
-//! rounds the cheapest. Only ratios within one run mean something.
+//! CPU time of its process over a fixed number of requests counts, in rounds that go through all rows in turn while the
+//! other Envoys stand still; of all rounds the cheapest. Where a process lies in memory counts for a good deal, so that each
+//! row has several, one after the other, and the middle one counts. Only ratios within one run mean something.
 //!
-//! `ROUNDS=60` for more rounds, `ONLY=none,lua_guide,default` for some rows, `WASM=other.wasm` for another build.
+//! `PROCESSES=9` and `ROUNDS=60` for more of them, `ONLY=none,lua_guide,default` for some rows, `WASM=other.wasm` for
+//! another build.
 
 #![allow(
     clippy::disallowed_methods,
@@ -46,34 +48,44 @@ struct Row {
     cost: f64,
 }
 
+/// A number in the environment, or this one.
+fn number(name: &str, default: usize) -> usize {
+    std::env::var(name).map_or(default, |text| text.parse().unwrap())
+}
+
 #[tokio::main]
 async fn main() {
-    let rounds = std::env::var("ROUNDS").map_or(40, |text| text.parse().unwrap());
     let only = std::env::var("ONLY").unwrap_or_default();
+    let is_meant = |name: &str| only.is_empty() || only.split(',').any(|row| row == name);
     let authority = Authority::new();
     let credentials = authority.client("alice@example.com");
-    let mut rows = Vec::new();
-    for variant in variants::all(&credentials) {
-        if only.is_empty() || only.split(',').any(|name| name == variant.name) {
+    let mut variants = variants::all(&credentials);
+    variants.retain(|variant| is_meant(&variant.name));
+    let (processes, rounds) = (number("PROCESSES", 3), number("ROUNDS", 15));
+    let mut costs: Vec<Cost> = variants.iter().map(|it| Cost::of(&it.name)).collect();
+    for process in 1..=processes {
+        let mut rows = Vec::new();
+        for variant in &variants {
             rows.push(start(variant, &authority, &credentials).await);
         }
+        for _ in 0..rounds {
+            rows.iter_mut().for_each(round);
+        }
+        for (cost, row) in costs.iter_mut().zip(&rows) {
+            cost.add(row.cost);
+        }
+        if process == processes && only.is_empty() {
+            connections::report(&rows, &authority);
+        }
     }
-    for _ in 0..rounds {
-        rows.iter_mut().for_each(round);
-    }
-    let cost = |row: &Row| Cost {
-        name: row.name.clone(),
-        nanoseconds: row.cost,
-    };
-    let table = Table::of(rows.iter().map(cost).collect());
+    let table = Table::of(costs);
     println!("\n{}", table.markdown());
     if only.is_empty() {
         chart::write(&table);
-        connections::report(&rows, &authority);
     }
 }
 
-async fn start(variant: Variant, authority: &Authority, credentials: &Credentials) -> Row {
+async fn start(variant: &Variant, authority: &Authority, credentials: &Credentials) -> Row {
     let directory = tempfile::tempdir().unwrap();
     let path = variant.write(directory.path(), authority);
     let launch = Launch {
@@ -83,8 +95,9 @@ async fn start(variant: Variant, authority: &Authority, credentials: &Credential
     let envoy = Envoy::boot(&launch, &path, directory).await;
     let envoy = envoy.unwrap_or_else(|log| panic!("{} does not boot:\n{log}", variant.name));
     let client = Client::new(envoy.address(), authority, credentials);
+    envoy.signal("STOP");
     Row {
-        name: variant.name,
+        name: variant.name.clone(),
         envoy,
         client,
         cost: f64::INFINITY,
@@ -92,11 +105,13 @@ async fn start(variant: Variant, authority: &Authority, credentials: &Credential
 }
 
 fn round(row: &mut Row) {
+    row.envoy.signal("CONT");
     let mut connections = row.client.connect_all();
     // V8 compiles what is used often, and the certificate is read.
     ask_all(&mut connections, REQUESTS / 4);
     let before = row.envoy.cpu_time();
     ask_all(&mut connections, REQUESTS);
     let used = row.envoy.cpu_time() - before;
+    row.envoy.signal("STOP");
     row.cost = row.cost.min(used.as_nanos() as f64 / REQUESTS as f64);
 }

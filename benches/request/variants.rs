@@ -16,11 +16,15 @@ const PINNED: usize = 10_000;
 pub(crate) struct Variant {
     pub(crate) name: String,
     filters: Vec<Value>,
+    access_log: Option<Value>,
 }
 
 /// The rows of `filters.yaml` in their order, for a client with these credentials.
 pub(crate) fn all(client: &Credentials) -> Vec<Variant> {
-    let text = include_str!("filters.yaml");
+    let text = std::env::var("FILTERS").map_or_else(
+        |_| include_str!("filters.yaml").to_owned(),
+        |f| std::fs::read_to_string(f).unwrap(),
+    );
     let text = text.replace("$SHA256", &client.sha256());
     let text = text.replace("$PINS", &pins(&client.sha256()));
     let rows: Mapping = serde_yaml_ng::from_str(&text).unwrap();
@@ -51,19 +55,26 @@ fn pins(sha256: &str) -> String {
 
 fn variant(name: String, row: &Value) -> Variant {
     let filters = match (row.get("plugin"), row.get("filters")) {
-        (Some(plugin), _) => vec![wasm(&plugin.to_string())],
+        (Some(plugin), _) => vec![wasm(&plugin.to_string(), &module(row))],
         (None, Some(filters)) => filters.as_array().unwrap().clone(),
         (None, None) => Vec::new(),
     };
-    Variant { name, filters }
+    Variant {
+        name,
+        filters,
+        access_log: row.get("access_log").map(access_log),
+    }
 }
 
-/// `WASM` in the environment, else the filter as the sources are now.
-fn module() -> String {
-    std::env::var("WASM").unwrap_or_else(|_| artifacts::wasm().display().to_string())
+/// The row's own, else `WASM` in the environment, else the filter as the sources are now.
+fn module(row: &Value) -> String {
+    let own = row.get("wasm").and_then(Value::as_str).map(str::to_owned);
+    let other = || std::env::var("WASM").ok();
+    let built = || artifacts::wasm().display().to_string();
+    own.or_else(other).unwrap_or_else(built)
 }
 
-fn wasm(configuration: &str) -> Value {
+fn wasm(configuration: &str, module: &str) -> Value {
     let string = "type.googleapis.com/google.protobuf.StringValue";
     json!({
         "name": "mtls_identity",
@@ -76,10 +87,21 @@ fn wasm(configuration: &str) -> Value {
                 "vm_config": {
                     "vm_id": "mtls_identity",
                     "runtime": "envoy.wasm.runtime.v8",
-                    "code": {"local": {"filename": module()}},
+                    "code": {"local": {"filename": module}},
                 },
                 "configuration": {"@type": string, "value": configuration},
             },
+        },
+    })
+}
+
+fn access_log(format: &Value) -> Value {
+    json!({
+        "name": "envoy.access_loggers.file",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
+            "path": "/dev/null",
+            "log_format": format,
         },
     })
 }
@@ -109,9 +131,9 @@ impl Variant {
         let mut value: Value = serde_yaml_ng::from_str(include_str!("envoy.yaml")).unwrap();
         let chain = &mut value["static_resources"]["listeners"][0]["filter_chains"][0];
         chain["transport_socket"]["typed_config"] = tls;
-        let filters = chain["filters"][0]["typed_config"]["http_filters"]
-            .as_array_mut()
-            .unwrap();
+        let hcm = &mut chain["filters"][0]["typed_config"];
+        hcm["access_log"] = self.access_log.iter().cloned().collect();
+        let filters = hcm["http_filters"].as_array_mut().unwrap();
         filters.splice(0..0, self.filters.iter().cloned());
         let path = directory.join("envoy.json");
         std::fs::write(&path, value.to_string()).unwrap();

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use mtls_identity::config::Configuration;
-use mtls_identity::filter::{Outcome, RequestHead};
+use mtls_identity::filter::Outcome;
 use mtls_identity::limit_table;
 use mtls_identity::peer::{ConnectionAttributes, DirectPeer};
 use mtls_identity::pem;
 use mtls_identity::rate_limit::{Allowance, Charge};
+use mtls_identity::request_head::{RequestHead, write_map};
 use mtls_identity::timestamp::Timestamp;
 use serde::Serialize;
 
@@ -51,7 +52,11 @@ impl Explain {
             ..ConnectionAttributes::default()
         };
         let headers = self.headers();
-        let head = RequestHead::of(&headers);
+        let fields = headers
+            .iter()
+            .map(|(name, value)| (name.as_bytes(), value.as_slice()));
+        let map = write_map(fields);
+        let head = RequestHead::read(&map).ok_or("headers that are too long")?;
         let peer = DirectPeer::read(&attributes, head.forwarded().as_deref());
         let caller = configuration.caller(&peer, head.forwarded().as_deref());
         let now = self.at.map_or_else(now, Ok)?;

@@ -2,8 +2,7 @@
 
 use std::cell::Cell;
 
-use proxy_wasm::hostcalls;
-use proxy_wasm::types::MetricType;
+use proxy_wasm_abi::calls;
 
 use crate::counters::Counter;
 
@@ -17,7 +16,7 @@ pub(super) struct Metrics {
 impl Metrics {
     pub(super) fn define() -> Self {
         let define = |counter: Counter| {
-            let id = hostcalls::define_metric(MetricType::Counter, &counter.name());
+            let id = calls::define_counter(&counter.name());
             id.ok().map(|id| (counter, id))
         };
         Self {
@@ -50,7 +49,7 @@ impl Metrics {
         let mut ids = self.ids.iter();
         if let Some((_, id)) = ids.find(|(known, _)| *known == counter) {
             let number = i64::try_from(number).unwrap_or(i64::MAX);
-            let _ = hostcalls::increment_metric(*id, number);
+            let _ = calls::increment_counter(*id, number);
         }
     }
 }

@@ -1,9 +1,10 @@
 //! The answer to a request that does not go on.
 
-use proxy_wasm::hostcalls;
-use proxy_wasm::types::Action;
+use proxy_wasm_abi::Action;
+use proxy_wasm_abi::calls::{self, LocalReply};
 
 use crate::denial::Reason;
+use crate::request_head::{Field, write_map};
 
 /// A request that does not go on.
 pub(super) struct Refusal {
@@ -21,19 +22,20 @@ impl Refusal {
 
     /// Answers with the problem. The request is held whatever becomes of the answer.
     pub(super) fn answer(self) -> Action {
-        let told = self
-            .headers
-            .iter()
-            .map(|(name, value)| (*name, value.as_str()));
-        let headers = [
-            ("content-type", "application/problem+json"),
-            ("cache-control", "no-store"),
+        let told = self.headers.iter();
+        let told = told.map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        let headers: [Field<'_>; 2] = [
+            (b"content-type", b"application/problem+json"),
+            (b"cache-control", b"no-store"),
         ];
-        let headers = headers.into_iter().chain(told).collect();
-        let status = u32::from(self.reason.status().code());
-        let body = self.reason.problem();
+        let reply = LocalReply {
+            status: u32::from(self.reason.status().code()),
+            details: &format!("mtls_identity.{}", self.reason),
+            headers: &write_map(headers.into_iter().chain(told)),
+            body: &self.reason.problem(),
+        };
         // Nothing is left to do when Envoy cannot answer: the request stays held.
-        let _ = hostcalls::send_http_response(status, headers, Some(body.as_bytes()));
+        let _ = calls::reply(&reply);
         Action::Pause
     }
 }

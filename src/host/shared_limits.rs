@@ -1,7 +1,7 @@
 //! The table of limits in Envoy's shared data, which all workers have in common.
 
-use proxy_wasm::hostcalls;
-use proxy_wasm::types::Status;
+use proxy_wasm_abi::Answers;
+use proxy_wasm_abi::calls::{self, Status};
 
 use crate::denial::Reason;
 use crate::gcra::Nanoseconds;
@@ -13,7 +13,7 @@ use crate::rate_limit::{Allowance, Charge};
 const ATTEMPTS: usize = 1000;
 
 /// Written when every slot is there.
-const CREATED: &str = "mtls_identity.limit";
+const CREATED: &[u8] = b"mtls_identity.limit";
 
 /// Makes every slot, if that was not done yet.
 ///
@@ -21,39 +21,50 @@ const CREATED: &str = "mtls_identity.limit";
 /// have charged in the meantime. But Envoy asks a VM of its main thread about a configuration before any worker has
 /// it, so that all first writes are made here, and none while requests are served. What cannot be written is left to the
 /// first request.
-pub(super) fn create() {
-    if exists(CREATED) {
+pub(super) fn create(answers: &Answers) {
+    if exists(CREATED, answers) {
         return;
     }
     let slots = (0..limit_table::SLOTS).map(key);
-    for missing in slots.filter(|slot| !exists(slot)) {
-        let _ = hostcalls::set_shared_data(&missing, Some(&[]), None);
+    for missing in slots.filter(|slot| !exists(slot, answers)) {
+        let _ = calls::set_shared_data(&missing, &[], None);
     }
-    let _ = hostcalls::set_shared_data(CREATED, Some(&[]), None);
+    let _ = calls::set_shared_data(CREATED, &[], None);
 }
 
-fn exists(key: &str) -> bool {
-    hostcalls::get_shared_data(key).is_ok_and(|(_, cas)| cas.is_some())
+fn exists(key: &[u8], answers: &Answers) -> bool {
+    answers.shared_data(key).is_ok_and(|found| found.is_some())
 }
 
-fn key(slot: u64) -> String {
-    format!("mtls_identity.limit.{slot}")
+/// The name of a slot: its number in two bytes behind a prefix.
+fn key(slot: u64) -> [u8; CREATED.len() + 2] {
+    let mut key = [0; CREATED.len() + 2];
+    let [.., high, low] = slot.to_be_bytes();
+    let bytes = CREATED.iter().copied().chain([high, low]);
+    key.iter_mut().zip(bytes).for_each(|(to, byte)| *to = byte);
+    key
 }
+
+const _: () = assert!(limit_table::SLOTS <= 1 << 16);
 
 /// Charges in the table that all workers share, by compare-and-swap.
-pub(super) fn charge(charge: &Charge, now: Nanoseconds) -> Result<Allowance, Reason> {
+pub(super) fn charge(
+    charge: &Charge,
+    now: Nanoseconds,
+    answers: &Answers,
+) -> Result<Allowance, Reason> {
     let key = key(charge.key.slot());
     for _ in 0..ATTEMPTS {
-        let (slot, cas) = hostcalls::get_shared_data(&key)?;
+        let (slot, cas) = answers.shared_data(&key)?.unzip();
         let slot = slot.unwrap_or_default();
-        let charged = limit_table::charge(&slot, charge.key, &charge.quota, now);
+        let charged = limit_table::charge(slot, charge.key, &charge.quota, now);
         let written = match &charged.slot {
-            Some(next) => hostcalls::set_shared_data(&key, Some(next), cas),
+            Some(next) => calls::set_shared_data(&key, next.as_bytes(), cas),
             None => Ok(()),
         };
         match written {
             Ok(()) => return Ok(Allowance::after(charge, &charged, now)),
-            Err(Status::CasMismatch) => {}
+            Err(Status::CAS_MISMATCH) => {}
             Err(status) => return Err(status.into()),
         }
     }

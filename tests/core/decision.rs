@@ -5,11 +5,12 @@ use std::sync::LazyLock;
 use mtls_identity::certificate::PeerCertificate;
 use mtls_identity::config::Configuration;
 use mtls_identity::decision::Decision;
-use mtls_identity::filter::{Outcome, RequestHead};
+use mtls_identity::filter::Outcome;
 use mtls_identity::limit_table;
 use mtls_identity::peer::{ConnectionAttributes, DirectPeer};
 use mtls_identity::pem;
 use mtls_identity::rate_limit::{Allowance, Charge};
+use mtls_identity::request_head::{RequestHead, write_map};
 use mtls_identity::timestamp::Timestamp;
 use serde_json::{Value, json};
 
@@ -55,6 +56,15 @@ pub(crate) fn validated(pem: &str) -> ConnectionAttributes<'_> {
     }
 }
 
+/// A header map as Envoy would pass it.
+pub(crate) fn header_map(headers: &[(String, Vec<u8>)]) -> Vec<u8> {
+    write_map(
+        headers
+            .iter()
+            .map(|(name, value)| (name.as_bytes(), value.as_slice())),
+    )
+}
+
 pub(crate) fn serve_head<'p>(
     configuration: &'p Configuration,
     attributes: &ConnectionAttributes<'_>,
@@ -63,7 +73,8 @@ pub(crate) fn serve_head<'p>(
 ) -> Outcome<'p> {
     let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), value.as_bytes().to_vec());
     let headers: Vec<_> = headers.iter().map(owned).collect();
-    let head = RequestHead::of(&headers);
+    let map = header_map(&headers);
+    let head = RequestHead::read(&map).unwrap();
     let peer = DirectPeer::read(attributes, head.forwarded().as_deref());
     let caller = configuration.caller(&peer, head.forwarded().as_deref());
     configuration.serve(&head, now, &caller, |charge| Ok(unused(charge, now)))

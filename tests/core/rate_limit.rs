@@ -5,14 +5,14 @@ mod workers;
 use std::collections::HashMap;
 
 use mtls_identity::denial::Reason;
-use mtls_identity::filter::RequestHead;
 use mtls_identity::limit_table;
 use mtls_identity::peer::{ConnectionAttributes, DirectPeer};
 use mtls_identity::pem;
 use mtls_identity::rate_limit::{Allowance, Charge};
+use mtls_identity::request_head::RequestHead;
 use serde_json::{Value, json};
 
-use crate::decision::{configuration, issue, now, outcome, validated};
+use crate::decision::{configuration, header_map, issue, now, outcome, validated};
 use crate::leaf::{Leaf, common_name as cn};
 
 const SECOND: u64 = 1_000_000_000;
@@ -37,7 +37,8 @@ impl Proxy {
             .as_deref()
             .map_or_else(ConnectionAttributes::default, validated);
         let headers = [(":path".to_owned(), b"/".to_vec())];
-        let head = RequestHead::of(&headers);
+        let map = header_map(&headers);
+        let head = RequestHead::read(&map).unwrap();
         let peer = DirectPeer::read(&attributes, None);
         let charge = |charge: &Charge| self.charge(charge, at);
         let caller = configuration.caller(&peer, None);
@@ -60,7 +61,7 @@ impl Proxy {
         let slot = self.slots.entry(charge.key.slot()).or_default();
         let charged = limit_table::charge(slot, charge.key, &charge.quota, at);
         if let Some(next) = &charged.slot {
-            slot.clone_from(next);
+            *slot = next.as_bytes().to_vec();
         }
         Ok(Allowance::after(charge, &charged, at))
     }

@@ -7,11 +7,11 @@ use std::sync::LazyLock;
 use mtls_identity::caller::Caller;
 use mtls_identity::config::Configuration;
 use mtls_identity::connections::{Connection, RecentConnections};
-use mtls_identity::filter::RequestHead;
 use mtls_identity::limit_table;
 use mtls_identity::peer::DirectPeer;
 use mtls_identity::pem;
 use mtls_identity::rate_limit::Allowance;
+use mtls_identity::request_head::RequestHead;
 use mtls_identity::timestamp::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use proptest::collection::vec;
@@ -21,7 +21,7 @@ use proptest::test_runner::RngSeed;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::decision::{configuration, issue, now, outcome, validated};
+use crate::decision::{configuration, header_map, issue, now, outcome, validated};
 use crate::leaf::{Leaf, common_name as cn, san_uri};
 
 const INGRESS: &str = "spiffe://cluster.local/ns/istio-system/sa/ingress";
@@ -200,7 +200,8 @@ proptest! {
         for (id, peer, place, later) in steps {
             let (lines, client) = &forwarded[place];
             let headers = head(lines);
-            let head = RequestHead::of(&headers);
+            let map = header_map(&headers);
+        let head = RequestHead::read(&map).unwrap();
             let direct = direct(&WORLD.peers[peer].1);
             let caller = remembering.caller(&configuration, id, &direct, || head.forwarded());
             let fresh = configuration.caller_of(&direct, head.forwarded().as_deref());
@@ -231,13 +232,14 @@ fn users_of_one_connection_are_charged_each_for_themselves() {
     let mut served = Vec::new();
     for der in [&WORLD.alice, &WORLD.admin, &again].repeat(3) {
         let headers = head(&[element(der)]);
-        let head = RequestHead::of(&headers);
+        let map = header_map(&headers);
+        let head = RequestHead::read(&map).unwrap();
         let caller = connection.caller(&configuration, || head.forwarded());
         let outcome_of = configuration.serve(&head, now(), &caller, |charge| {
             let slot = slots.entry(charge.key.slot()).or_default();
             let charged = limit_table::charge(slot, charge.key, &charge.quota, 1);
             if let Some(next) = &charged.slot {
-                slot.clone_from(next);
+                *slot = next.as_bytes().to_vec();
             }
             Ok(Allowance::after(charge, &charged, 1))
         });

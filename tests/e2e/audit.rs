@@ -73,6 +73,18 @@ async fn what_is_only_observed_is_in_the_record() {
 }
 
 #[tokio::test]
+async fn the_details_of_the_response_name_the_reason() {
+    let site = Fixture::new()
+        .plugin(json!({"pin_required": ["alice@example.com"]}))
+        .start()
+        .await;
+    let alice = site.client("alice@example.com");
+    assert_eq!(alice.get("/").await.unwrap().status, 403);
+    let logged = &site.access_log(1).await[0];
+    assert_eq!(logged.line["details"], "mtls_identity.pin_required");
+}
+
+#[tokio::test]
 async fn a_request_that_the_filter_did_not_see_has_a_line_without_a_record() {
     let site = Fixture::new().without_filter().start().await;
     let alice = site.client("alice@example.com");

@@ -153,7 +153,7 @@ impl Model {
     fn charge(&mut self, user: u64, at: Nanoseconds, bytes: &[u8], cas: u32) -> Worker {
         let charged = limit_table::charge(bytes, LimitKey::of(user), &self.quota, at);
         if let Some(next) = charged.slot
-            && !self.slot.swap(next, cas)
+            && !self.slot.swap(next.as_bytes().to_vec(), cas)
         {
             return Worker::Asked { user, at };
         }

@@ -128,6 +128,11 @@ impl Envoy {
         self.process.cpu_time()
     }
 
+    /// Sends it a signal of signal(7), named without `SIG`.
+    pub(crate) fn signal(&self, name: &str) {
+        self.process.signal(name);
+    }
+
     /// Where clients connect.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
