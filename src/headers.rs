@@ -1,6 +1,5 @@
 //! The headers this filter owns: which are removed from every request, and which a permit sets.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use thiserror::Error;
@@ -59,12 +58,13 @@ impl HeaderRules {
     /// [`HeaderRulesError`] when one header would have two values.
     pub fn new(
         user: HeaderName,
-        set: BTreeMap<HeaderName, HeaderValue>,
+        mut set: Vec<(HeaderName, HeaderValue)>,
         strip: &[HeaderName],
         charset: Charset,
     ) -> Result<Self, HeaderRulesError> {
+        set.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         let mut written = vec![(user.folded(), "headers.user".to_owned())];
-        for name in set.keys() {
+        for (name, _) in &set {
             let folded = name.folded();
             if let Some((_, other)) = written.iter().find(|(earlier, _)| *earlier == folded) {
                 return Err(HeaderRulesError::SetTwice(name.to_string(), other.clone()));
@@ -76,7 +76,7 @@ impl HeaderRules {
         owned.extend(ALWAYS_OWNED.map(str::to_owned));
         Ok(Self {
             user,
-            set: set.into_iter().collect(),
+            set,
             owned,
             charset,
         })

@@ -55,7 +55,6 @@ pub mod revocation;
 pub mod rfc4514;
 mod shape;
 pub mod spiffe;
-mod strict;
 pub mod subject_alt_name;
 pub mod syntax;
 pub mod timestamp;

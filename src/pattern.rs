@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use serde::Deserialize;
 use thiserror::Error;
 
 use crate::user::{Charset, User, UserError};
@@ -30,8 +29,7 @@ pub enum PatternError {
 }
 
 /// Exact text, a beginning, an end, or anything.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Pattern {
     /// `*`.
     Anything,
@@ -98,8 +96,7 @@ impl TryFrom<String> for Pattern {
 
 /// A pattern of users in canonical form, whose `*` stands for whole parts: `*@example.com` is never
 /// `eve@evil-example.com`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UserPattern(Pattern);
 
 impl UserPattern {

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Deserialize;
 use thiserror::Error;
 
 use crate::certificate::PeerCertificate;
@@ -27,8 +26,7 @@ pub enum PinError {
 }
 
 /// One certificate, or one key, that a user may come with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pin {
     /// The SHA-256 of the certificate's DER.
     Certificate([u8; 32]),

@@ -22,7 +22,6 @@ use crate::policy::Policy;
 use crate::rate_limit::{Limit, RateLimits};
 use crate::revocation::Revocations;
 use crate::rfc4514;
-use crate::strict::{Name, Object};
 use crate::user::Charset;
 
 type Result<T> = std::result::Result<T, ConfigurationError>;
@@ -30,19 +29,19 @@ type Result<T> = std::result::Result<T, ConfigurationError>;
 impl Document {
     pub(super) fn into_configuration(self) -> Result<Configuration> {
         let Self {
-            certificate: Object(certificate),
-            identity: Object(identity),
-            headers: Object(headers),
+            certificate,
+            identity,
+            headers,
             pins,
             pin_required,
             revoked,
             authorization,
-            rate_limit: Object(rate_limit),
+            rate_limit,
             observe,
-            audit: Object(audit),
+            audit,
         } = self;
         let CertificateSection {
-            validation: Name(validation),
+            validation,
             forwarded_by,
         } = certificate;
         let anonymous_paths = identity.anonymous_paths.iter().map(|path| path.0.clone());
@@ -50,8 +49,8 @@ impl Document {
             .0
             .into_iter()
             .map(|(user, NonEmpty(pins))| (user, pins));
-        let headers = header_rules(headers, identity.charset.0)?;
-        let authorization = authorization.map(|Object(it)| into_authorization(it, &headers));
+        let headers = header_rules(headers, identity.charset)?;
+        let authorization = authorization.map(|it| into_authorization(it, &headers));
         Ok(Configuration {
             headers,
             audit: audit_rules(&audit),
@@ -59,7 +58,7 @@ impl Document {
             policy: Policy {
                 validation,
                 forwarded_by,
-                missing: identity.missing.0,
+                missing: identity.missing,
                 anonymous_paths: anonymous_paths.collect(),
                 identity: identity_rules(identity)?,
                 revoked: revocations(&revoked)?,
@@ -68,7 +67,7 @@ impl Document {
                     required: BTreeSet::from_iter(pin_required),
                 },
                 authorization: authorization.transpose()?,
-                observe: observe.into_iter().map(|Name(check)| check).collect(),
+                observe,
             },
         })
     }
@@ -76,16 +75,12 @@ impl Document {
 
 fn header_rules(section: HeadersSection, charset: Charset) -> Result<HeaderRules> {
     let HeadersSection { user, set, strip } = section;
-    let set = set.0.into_iter().map(|(name, Name(kind))| (name, kind));
-    HeaderRules::new(user.0, set.collect(), &strip, charset)
+    HeaderRules::new(user.0, set.0, &strip, charset)
         .map_err(|error| ConfigurationError::at("headers", error))
 }
 
 fn audit_rules(section: &AuditSection) -> AuditRules {
-    let AuditSection {
-        log: Name(log),
-        access_log,
-    } = *section;
+    let AuditSection { log, access_log } = *section;
     AuditRules { log, access_log }
 }
 
@@ -93,8 +88,8 @@ fn identity_rules(section: IdentitySection) -> Result<IdentityRules> {
     let IdentitySection {
         sources: Sources(sources),
         map,
-        multiple_cn: Name(multiple_cn),
-        charset: Name(charset),
+        multiple_cn,
+        charset,
         missing: _,
         anonymous_paths: _,
     } = section;
@@ -106,8 +101,8 @@ fn identity_rules(section: IdentitySection) -> Result<IdentityRules> {
     })
 }
 
-fn mapping_rules(map: &[Object<MapSection>]) -> Result<Vec<mapping::Rule>> {
-    let parse = |(index, Object(MapSection { from, to })): (usize, &Object<MapSection>)| {
+fn mapping_rules(map: &[MapSection]) -> Result<Vec<mapping::Rule>> {
+    let parse = |(index, MapSection { from, to }): (usize, &MapSection)| {
         mapping::Rule::parse(from, to).map_err(|(side, error)| {
             let found = match side {
                 Side::From => from,
@@ -120,9 +115,9 @@ fn mapping_rules(map: &[Object<MapSection>]) -> Result<Vec<mapping::Rule>> {
     map.iter().enumerate().map(parse).collect()
 }
 
-fn revocations(sections: &[Object<RevokedSection>]) -> Result<Revocations> {
+fn revocations(sections: &[RevokedSection]) -> Result<Revocations> {
     let mut revocations = Revocations::default();
-    for (index, Object(section)) in sections.iter().enumerate() {
+    for (index, section) in sections.iter().enumerate() {
         add_revocation(&mut revocations, section, &format!("revoked[{index}]"))?;
     }
     Ok(revocations)
@@ -176,18 +171,12 @@ fn serial_number(text: &str, path: &str) -> Result<Vec<u8>> {
 }
 
 fn into_authorization(section: AuthorizationSection, owned: &HeaderRules) -> Result<Authorization> {
-    let AuthorizationSection {
-        default: Name(default),
-        rules,
-    } = section;
+    let AuthorizationSection { default, rules } = section;
     if rules.is_empty() && default == Action::Deny {
         let message = "found no rule and the default \"deny\", expected a rule: nobody would pass";
         return Err(ConfigurationError::at("authorization", message));
     }
-    let rules: Vec<_> = rules
-        .into_iter()
-        .map(|Object(rule)| into_rule(rule))
-        .collect();
+    let rules: Vec<_> = rules.into_iter().map(into_rule).collect();
     let mut names = BTreeSet::new();
     for (index, rule) in rules.iter().enumerate() {
         let path = format!("authorization.rules[{index}]");
@@ -215,7 +204,7 @@ fn check_headers(rule: &Rule, owned: &HeaderRules, path: &str) -> Result<()> {
 fn into_rule(section: RuleSection) -> Rule {
     let RuleSection {
         name,
-        action: Name(action),
+        action,
         identities,
         organizations,
         methods,
@@ -244,18 +233,21 @@ fn rate_limits(section: RateLimitSection) -> RateLimits {
         default,
         identities,
         anonymous,
-        response_headers: Name(response_headers),
+        response_headers,
     } = section;
     let limit = |(pattern, section)| match section {
         LimitSection::Quota(section) => (pattern, Limit::Quota(quota(&section))),
         LimitSection::Unlimited => (pattern, Limit::Unlimited),
     };
     let mut identities: Vec<_> = identities.0.into_iter().map(limit).collect();
-    identities.sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.precision()));
+    identities.sort_unstable_by(|(one, _), (other, _)| {
+        let closer_first = other.precision().cmp(&one.precision());
+        closer_first.then_with(|| one.cmp(other))
+    });
     RateLimits {
-        default: default.map(|Object(section)| quota(&section)),
+        default: default.map(|section| quota(&section)),
         identities,
-        anonymous: anonymous.map(|Object(section)| quota(&section)),
+        anonymous: anonymous.map(|section| quota(&section)),
         response_headers,
     }
 }
