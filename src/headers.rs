@@ -8,6 +8,7 @@ use crate::decision::Permit;
 use crate::denial::Reason;
 use crate::header_name::HeaderName;
 use crate::header_value::{HeaderValue, Holder};
+use crate::sorted::sorted_by_key;
 use crate::user::Charset;
 
 /// The longest value that is set, in bytes. A longer one is refused, never cut.
@@ -58,11 +59,11 @@ impl HeaderRules {
     /// [`HeaderRulesError`] when one header would have two values.
     pub fn new(
         user: HeaderName,
-        mut set: Vec<(HeaderName, HeaderValue)>,
+        set: Vec<(HeaderName, HeaderValue)>,
         strip: &[HeaderName],
         charset: Charset,
     ) -> Result<Self, HeaderRulesError> {
-        set.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        let set = sorted_by_key(set);
         let mut written = vec![(user.folded(), "headers.user".to_owned())];
         for (name, _) in &set {
             let folded = name.folded();

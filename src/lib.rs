@@ -54,6 +54,7 @@ pub mod request_path;
 pub mod revocation;
 pub mod rfc4514;
 mod shape;
+pub mod sorted;
 pub mod spiffe;
 pub mod subject_alt_name;
 pub mod syntax;

@@ -8,6 +8,7 @@ use super::document::{
     IdentitySection, LimitSection, MapSection, QuotaSection, RateLimitSection, RevokedSection,
     RuleSection,
 };
+use super::read::UniqueMap;
 use super::values::{NonEmpty, Sources};
 use super::{Configuration, ConfigurationError};
 use crate::audit::AuditRules;
@@ -17,12 +18,13 @@ use crate::gcra::Quota;
 use crate::headers::HeaderRules;
 use crate::identity::IdentityRules;
 use crate::mapping::{self, Side};
-use crate::pin::{PinRules, sha256_of_hex};
+use crate::pin::{Pin, PinRules, sha256_of_hex};
 use crate::policy::Policy;
 use crate::rate_limit::{Limit, RateLimits};
 use crate::revocation::Revocations;
-use crate::rfc4514;
-use crate::user::Charset;
+use crate::rfc4514::{self, ComparableName};
+use crate::sorted::{Sorted, sorted_by_key};
+use crate::user::{Charset, User};
 
 type Result<T> = std::result::Result<T, ConfigurationError>;
 
@@ -45,10 +47,6 @@ impl Document {
             forwarded_by,
         } = certificate;
         let anonymous_paths = identity.anonymous_paths.iter().map(|path| path.0.clone());
-        let pins = pins
-            .0
-            .into_iter()
-            .map(|(user, NonEmpty(pins))| (user, pins));
         let headers = header_rules(headers, identity.charset)?;
         let authorization = authorization.map(|it| into_authorization(it, &headers));
         Ok(Configuration {
@@ -61,15 +59,20 @@ impl Document {
                 missing: identity.missing,
                 anonymous_paths: anonymous_paths.collect(),
                 identity: identity_rules(identity)?,
-                revoked: revocations(&revoked)?,
-                pins: PinRules {
-                    pins: pins.collect(),
-                    required: BTreeSet::from_iter(pin_required),
-                },
+                revoked: revocations(revoked)?,
+                pins: pin_rules(pins, pin_required),
                 authorization: authorization.transpose()?,
                 observe,
             },
         })
+    }
+}
+
+fn pin_rules(pins: UniqueMap<User, NonEmpty<Pin>>, required: Vec<User>) -> PinRules {
+    let pins = pins.0.into_iter();
+    PinRules {
+        pins: Sorted::by_key(pins.map(|(user, NonEmpty(pins))| (user, pins)).collect()),
+        required: Sorted::of(required),
     }
 }
 
@@ -115,45 +118,48 @@ fn mapping_rules(map: &[MapSection]) -> Result<Vec<mapping::Rule>> {
     map.iter().enumerate().map(parse).collect()
 }
 
-fn revocations(sections: &[RevokedSection]) -> Result<Revocations> {
-    let mut revocations = Revocations::default();
-    for (index, section) in sections.iter().enumerate() {
-        add_revocation(&mut revocations, section, &format!("revoked[{index}]"))?;
+fn revocations(sections: Vec<RevokedSection>) -> Result<Revocations> {
+    let (mut fingerprints, mut serials) = (Vec::new(), Vec::new());
+    for (index, section) in sections.into_iter().enumerate() {
+        let path = format!("revoked[{index}]");
+        let RevokedSection {
+            sha256,
+            issuer,
+            serial,
+        } = section;
+        match (sha256, issuer, serial) {
+            (Some(sha256), None, None) => fingerprints.push(fingerprint(&sha256, &path)?),
+            (None, Some(issuer), Some(serial)) => {
+                let name = issuer_name(&issuer, &path)?;
+                let serial = serial_number(&serial, &path)?;
+                // OpenSSL prints a name from its other end. Both are meant: what is revoked must be.
+                let reversed = name.iter().rev().cloned().collect();
+                serials.extend([(reversed, serial.clone()), (name, serial)]);
+            }
+            _ => {
+                let message = "found another set of keys, expected either \"sha256\", or \"issuer\" and \"serial\"";
+                return Err(ConfigurationError::at(path, message));
+            }
+        }
     }
-    Ok(revocations)
+    Ok(Revocations {
+        fingerprints: Sorted::of(fingerprints),
+        serials: Sorted::of(serials),
+    })
 }
 
-fn add_revocation(to: &mut Revocations, section: &RevokedSection, path: &str) -> Result<()> {
-    let RevokedSection {
-        sha256,
-        issuer,
-        serial,
-    } = section;
-    match (sha256, issuer, serial) {
-        (Some(sha256), None, None) => {
-            let digest = sha256_of_hex(sha256).ok_or_else(|| {
-                let message = format!("found {sha256:?}, expected 64 hexadecimal digits");
-                ConfigurationError::at(format!("{path}.sha256"), message)
-            })?;
-            to.fingerprints.insert(digest);
-        }
-        (None, Some(issuer), Some(serial)) => {
-            let name = rfc4514::parse(issuer).map_err(|error| {
-                let message = format!("found {issuer:?}: {error}");
-                ConfigurationError::at(format!("{path}.issuer"), message)
-            })?;
-            let serial = serial_number(serial, path)?;
-            // OpenSSL prints a name from its other end. Both are meant: what is revoked must be.
-            let reversed = name.iter().rev().cloned().collect();
-            to.serials.insert((reversed, serial.clone()));
-            to.serials.insert((name, serial));
-        }
-        _ => {
-            let message = "found another set of keys, expected either \"sha256\", or \"issuer\" and \"serial\"";
-            return Err(ConfigurationError::at(path, message));
-        }
-    }
-    Ok(())
+fn fingerprint(text: &str, path: &str) -> Result<[u8; 32]> {
+    sha256_of_hex(text).ok_or_else(|| {
+        let message = format!("found {text:?}, expected 64 hexadecimal digits");
+        ConfigurationError::at(format!("{path}.sha256"), message)
+    })
+}
+
+fn issuer_name(text: &str, path: &str) -> Result<ComparableName> {
+    rfc4514::parse(text).map_err(|error| {
+        let message = format!("found {text:?}: {error}");
+        ConfigurationError::at(format!("{path}.issuer"), message)
+    })
 }
 
 fn serial_number(text: &str, path: &str) -> Result<Vec<u8>> {
@@ -180,7 +186,7 @@ fn into_authorization(section: AuthorizationSection, owned: &HeaderRules) -> Res
     let mut names = BTreeSet::new();
     for (index, rule) in rules.iter().enumerate() {
         let path = format!("authorization.rules[{index}]");
-        if !names.insert(&rule.name) {
+        if !names.insert(rule.name.clone()) {
             let message = format!("found {:?} twice, expected a name for each rule", rule.name);
             return Err(ConfigurationError::at(format!("{path}.name"), message));
         }
@@ -239,11 +245,8 @@ fn rate_limits(section: RateLimitSection) -> RateLimits {
         LimitSection::Quota(section) => (pattern, Limit::Quota(quota(&section))),
         LimitSection::Unlimited => (pattern, Limit::Unlimited),
     };
-    let mut identities: Vec<_> = identities.0.into_iter().map(limit).collect();
-    identities.sort_unstable_by(|(one, _), (other, _)| {
-        let closer_first = other.precision().cmp(&one.precision());
-        closer_first.then_with(|| one.cmp(other))
-    });
+    let identities = identities.0.into_iter().map(limit).collect();
+    let identities = sorted_by_key(identities);
     RateLimits {
         default: default.map(|section| quota(&section)),
         identities,

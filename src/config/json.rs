@@ -66,8 +66,12 @@ pub(super) fn read(bytes: &[u8], slot: &mut dyn Slot) -> Result<(), Configuratio
 }
 
 impl Fault {
-    pub(super) fn new(message: impl fmt::Display) -> Self {
-        Self(message.to_string())
+    pub(super) fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+
+    pub(super) fn of(error: &dyn fmt::Display) -> Self {
+        Self(error.to_string())
     }
 }
 
@@ -246,7 +250,7 @@ impl<'a, A, E: Error> Inner<'a, A, E> {
         let Err(error) = result else {
             return Ok(());
         };
-        let fault = Fault::new(&error);
+        let fault = Fault::of(&error);
         self.error = Some(error);
         Err(fault)
     }

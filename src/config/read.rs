@@ -76,13 +76,19 @@ impl<K: Read + fmt::Display, V: Read> Read for UniqueMap<K, V> {
             let Some(key) = key else {
                 return Ok(map);
             };
-            if let Some(text) = seen.replace(key.to_string()) {
-                let message = format!("found the key {text:?} twice, expected each key once");
-                return Err(Fault::new(message));
-            }
+            see(&mut seen, key.to_string())?;
             members.value(&mut value)?;
             map.0.extend(value.map(|value| (key, value)));
         }
+    }
+}
+
+fn see(seen: &mut BTreeSet<String>, key: String) -> Result<(), Fault> {
+    match seen.insert(key.clone()) {
+        true => Ok(()),
+        false => Err(Fault::new(format!(
+            "found the key {key:?} twice, expected each key once"
+        ))),
     }
 }
 
@@ -91,7 +97,7 @@ pub(super) fn parsed<T>(json: Json<'_>) -> Result<T, Fault>
 where
     T: TryFrom<String, Error: fmt::Display>,
 {
-    T::try_from(json.text()?.to_owned()).map_err(Fault::new)
+    T::try_from(String::read(json)?).map_err(|error| Fault::of(&error))
 }
 
 /// One of a few names.
@@ -99,11 +105,10 @@ pub(super) fn named<T: Copy>(json: Json<'_>, names: &[(&str, T)]) -> Result<T, F
     let text = json.text()?;
     match names.iter().find(|(name, _)| *name == text) {
         Some((_, value)) => Ok(*value),
-        None => Err(unknown(
-            "variant",
-            text,
-            names.iter().map(|(name, _)| *name),
-        )),
+        None => {
+            let names: Vec<_> = names.iter().map(|(name, _)| *name).collect();
+            Err(unknown("variant", text, &names))
+        }
     }
 }
 
@@ -145,7 +150,7 @@ impl Slot for KnownKey<'_> {
         self.place = self.names.iter().position(|name| *name == text);
         match self.place {
             Some(_) => Ok(()),
-            None => Err(unknown("field", text, self.names.iter().copied())),
+            None => Err(unknown("field", text, self.names)),
         }
     }
 
@@ -154,11 +159,10 @@ impl Slot for KnownKey<'_> {
     }
 }
 
-fn unknown<'a>(kind: &str, found: &str, expected: impl Iterator<Item = &'a str>) -> Fault {
-    let expected: Vec<_> = expected.map(|name| format!("`{name}`")).collect();
-    let expected = match expected.as_slice() {
-        [one, other] => format!("{one} or {other}"),
-        several => format!("one of {}", several.join(", ")),
+fn unknown(kind: &str, found: &str, expected: &[&str]) -> Fault {
+    let expected = match expected {
+        [one, other] => format!("`{one}` or `{other}`"),
+        several => format!("one of `{}`", several.join("`, `")),
     };
     Fault::new(format!("unknown {kind} `{found}`, expected {expected}"))
 }

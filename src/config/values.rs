@@ -190,6 +190,6 @@ impl TryFrom<String> for Method {
 
 impl Read for Burst {
     fn read(json: Json<'_>) -> Result<Self, Fault> {
-        Self::try_from(json.u32()?).map_err(Fault::new)
+        Self::try_from(json.u32()?).map_err(|error| Fault::of(&error))
     }
 }
