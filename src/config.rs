@@ -15,6 +15,7 @@ mod read;
 mod schema;
 mod strings;
 mod values;
+mod visitor;
 
 use crate::audit::AuditRules;
 use crate::headers::HeaderRules;
@@ -86,7 +87,7 @@ impl Configuration {
 
 fn read(bytes: &[u8]) -> Result<Document, ConfigurationError> {
     let mut document = None;
-    json::read(bytes, &mut document)?;
+    visitor::read(bytes, &mut document)?;
     document.ok_or_else(|| whole("found nothing, expected an object"))
 }
 

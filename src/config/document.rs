@@ -1,7 +1,7 @@
 //! The JSON of the plugin configuration, section by section, before it is put together.
 
 use super::json::{Fault, Json};
-use super::read::{Read, UniqueMap, required, section, sections};
+use super::read::{Read, UniqueMap, or_default, or_none, required, section, sections};
 #[cfg(feature = "cli")]
 use super::schema::{self, text};
 use super::values::{
@@ -267,19 +267,24 @@ impl Read for LimitSection {
 
 sections! {
     Document {
-        optional certificate, identity, headers, pins, pin_required, revoked, authorization, rate_limit, observe, audit;
+        certificate: or_default, identity: or_default, headers: or_default, pins: or_default,
+        pin_required: or_default, revoked: or_default, authorization: or_none, rate_limit: or_default,
+        observe: or_default, audit: or_default,
     }
-    CertificateSection { optional validation, forwarded_by; }
-    IdentitySection { optional sources, map, multiple_cn, charset, missing, anonymous_paths; }
-    MapSection { required from, to; }
-    HeadersSection { optional user, set, strip; }
-    RevokedSection { optional sha256, issuer, serial; }
-    AuthorizationSection { optional default, rules; }
+    CertificateSection { validation: or_default, forwarded_by: or_default }
+    IdentitySection {
+        sources: or_default, map: or_default, multiple_cn: or_default, charset: or_default, missing: or_default,
+        anonymous_paths: or_default,
+    }
+    MapSection { from: required, to: required }
+    HeadersSection { user: or_default, set: or_default, strip: or_default }
+    RevokedSection { sha256: or_none, issuer: or_none, serial: or_none }
+    AuthorizationSection { default: or_default, rules: or_default }
     RuleSection {
-        required name, action;
-        optional identities, organizations, methods, paths, headers;
+        name: required, action: required, identities: or_none, organizations: or_none, methods: or_none,
+        paths: or_none, headers: or_none,
     }
-    RateLimitSection { optional default, identities, anonymous, response_headers; }
-    QuotaSection { required rate; optional burst; }
-    AuditSection { optional log, access_log; }
+    RateLimitSection { default: or_none, identities: or_default, anonymous: or_none, response_headers: or_default }
+    QuotaSection { rate: required, burst: or_default }
+    AuditSection { log: or_default, access_log: or_default }
 }

@@ -33,13 +33,6 @@ impl Read for String {
     }
 }
 
-/// A key that is there has a value; `null` is none.
-impl<T: Read> Read for Option<T> {
-    fn read(json: Json<'_>) -> Result<Self, Fault> {
-        T::read(json).map(Some)
-    }
-}
-
 impl<T: Read> Read for Vec<T> {
     fn read(json: Json<'_>) -> Result<Self, Fault> {
         let entries = json.list()?;
@@ -172,24 +165,25 @@ pub(super) fn required<T>(key: &str, value: Option<T>) -> Result<T, Fault> {
     value.ok_or_else(|| Fault::new(format!("missing field `{key}`")))
 }
 
-/// Reads structures from objects that have their fields as keys, in this order, and no others.
+/// The value of a key, or what holds without it.
+pub(super) fn or_default<T: Default>(_: &str, value: Option<T>) -> Result<T, Fault> {
+    Ok(value.unwrap_or_default())
+}
+
+/// The value of a key that may be absent. One that is there has a value; `null` is none.
+pub(super) fn or_none<T>(_: &str, value: Option<T>) -> Result<Option<T>, Fault> {
+    Ok(value)
+}
+
+/// Reads structures from objects that have their fields as keys, in this order, and no others. Each is [`required`],
+/// [`or_default`] or [`or_none`].
 macro_rules! sections {
-    ($($section:ident {
-        $(required $($required:ident),+;)?
-        $(optional $($optional:ident),+;)?
-    })+) => {$(
+    ($($section:ident { $($key:ident: $presence:ident),+ $(,)? })+) => {$(
         impl Read for $section {
             fn read(json: Json<'_>) -> Result<Self, Fault> {
-                $($(let mut $required = None;)+)?
-                $($(let mut $optional = None;)+)?
-                section(json, &mut [
-                    $($((stringify!($required), &mut $required),)+)?
-                    $($((stringify!($optional), &mut $optional),)+)?
-                ])?;
-                Ok(Self {
-                    $($($required: required(stringify!($required), $required)?,)+)?
-                    $($($optional: $optional.unwrap_or_default(),)+)?
-                })
+                $(let mut $key = None;)+
+                section(json, &mut [$((stringify!($key), &mut $key)),+])?;
+                Ok(Self { $($key: $presence(stringify!($key), $key)?),+ })
             }
         }
     )+};
