@@ -3,8 +3,6 @@
 use std::fmt;
 use std::io::Write;
 
-use serde::Deserialize;
-
 use crate::denial::Reason;
 use crate::encoding::hex;
 use crate::filter::Outcome;
@@ -19,9 +17,12 @@ const MAXIMUM_CLIENT_VALUE: usize = 1024;
 const TYPICAL_RECORD: usize = 512;
 
 /// Which decisions are written to the proxy's log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "cli", derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "cli",
+    derive(schemars::JsonSchema, serde::Serialize),
+    serde(rename_all = "lowercase")
+)]
 pub enum AuditLog {
     /// None.
     None,

@@ -1,7 +1,5 @@
 //! Who may do what: rules, of which the first that matches decides.
 
-use serde::Deserialize;
-
 use crate::name::AttributeValue;
 use crate::pattern::{Pattern, UserPattern};
 use crate::peer::Peer;
@@ -10,9 +8,12 @@ use crate::request_path::RequestPath;
 use crate::user::User;
 
 /// What a rule, or the lack of one, does.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "cli", derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "cli",
+    derive(schemars::JsonSchema, serde::Serialize),
+    serde(rename_all = "lowercase")
+)]
 pub enum Action {
     /// The request passes.
     Allow,

@@ -3,22 +3,25 @@
 //! A pure function of its bytes: Envoy configures each worker on its own, and a worker that refused
 //! what the first one accepted would run without the filter.
 
-use serde_path_to_error::{Path, Segment};
 use std::fmt;
 use thiserror::Error;
 
 mod build;
 mod document;
+mod json;
+mod path;
+mod read;
 #[cfg(feature = "cli")]
 mod schema;
+mod strings;
 mod values;
+mod visitor;
 
 use crate::audit::AuditRules;
 use crate::headers::HeaderRules;
 use crate::policy::Policy;
 use crate::protobuf::is_struct;
 use crate::rate_limit::RateLimits;
-use crate::strict::Object;
 
 use document::Document;
 
@@ -83,40 +86,11 @@ impl Configuration {
 }
 
 fn read(bytes: &[u8]) -> Result<Document, ConfigurationError> {
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let Object(document) = serde_path_to_error::deserialize(&mut deserializer)
-        .map_err(|error| ConfigurationError::at(written(error.path()), error.inner()))?;
-    deserializer.end().map_err(whole)?;
-    Ok(document)
+    let mut document = None;
+    visitor::read(bytes, &mut document)?;
+    document.ok_or_else(|| whole("found nothing, expected an object"))
 }
 
 fn whole(message: impl fmt::Display) -> ConfigurationError {
     ConfigurationError::at("configuration", message)
-}
-
-/// A path such as `pins["admin@example.com"][1]`.
-fn written(path: &Path) -> String {
-    let mut text = String::new();
-    for segment in path {
-        match segment {
-            Segment::Seq { index } => text.push_str(&format!("[{index}]")),
-            Segment::Map { key } | Segment::Enum { variant: key } if is_plain(key) => {
-                let dot = if text.is_empty() { "" } else { "." };
-                text.push_str(&format!("{dot}{key}"));
-            }
-            Segment::Map { key } | Segment::Enum { variant: key } => {
-                text.push_str(&format!("[{key:?}]"));
-            }
-            Segment::Unknown => {}
-        }
-    }
-    if text.is_empty() {
-        text.push_str("configuration");
-    }
-    text
-}
-
-fn is_plain(key: &str) -> bool {
-    let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_');
-    key.starts_with(|first: char| first.is_ascii_lowercase()) && key.bytes().all(plain)
 }

@@ -2,7 +2,6 @@
 //!
 //! It decides as Nginx's `limit_req … burst=B nodelay` does: B + 1 requests at once, then one each interval.
 
-use serde::Deserialize;
 use thiserror::Error;
 
 /// Nanoseconds since the epoch.
@@ -19,8 +18,7 @@ pub(crate) const MAXIMUM_REQUESTS: u32 = 1_000_000;
 pub struct RateError(String);
 
 /// Requests in a unit of time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     interval: Nanoseconds,
 }
@@ -55,9 +53,8 @@ impl TryFrom<String> for Rate {
 pub struct BurstError(u32);
 
 /// Requests that may come early.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "cli", derive(serde::Serialize))]
-#[serde(try_from = "u32")]
 pub struct Burst(u32);
 
 impl TryFrom<u32> for Burst {

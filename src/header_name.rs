@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use serde::Deserialize;
 use thiserror::Error;
 
 use crate::syntax::is_token;
@@ -37,8 +36,7 @@ pub enum HeaderNameError {
 }
 
 /// A header name in lower case.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HeaderName(String);
 
 impl HeaderName {

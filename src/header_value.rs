@@ -1,7 +1,6 @@
 //! The values that `headers.set` can give to a header.
 
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::Deserialize;
 
 use crate::attribute_type::AttributeType;
 use crate::certificate::PeerCertificate;
@@ -14,9 +13,12 @@ use crate::pem;
 use crate::user::{Charset, check_text};
 
 /// What the value of a header in `headers.set` is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "cli",
+    derive(schemars::JsonSchema),
+    schemars(rename_all = "snake_case")
+)]
 pub enum HeaderValue {
     /// The canonical user.
     User,

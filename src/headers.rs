@@ -1,6 +1,5 @@
 //! The headers this filter owns: which are removed from every request, and which a permit sets.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use thiserror::Error;
@@ -9,6 +8,7 @@ use crate::decision::Permit;
 use crate::denial::Reason;
 use crate::header_name::{HeaderName, has_folded_prefix, is_spelling_of};
 use crate::header_value::{HeaderValue, Holder};
+use crate::sorted::sorted_by_key;
 use crate::user::Charset;
 
 /// The longest value that is set, in bytes. A longer one is refused, never cut.
@@ -59,12 +59,13 @@ impl HeaderRules {
     /// [`HeaderRulesError`] when one header would have two values.
     pub fn new(
         user: HeaderName,
-        set: BTreeMap<HeaderName, HeaderValue>,
+        set: Vec<(HeaderName, HeaderValue)>,
         strip: &[HeaderName],
         charset: Charset,
     ) -> Result<Self, HeaderRulesError> {
+        let set = sorted_by_key(set);
         let mut written = vec![(user.folded(), "headers.user".to_owned())];
-        for name in set.keys() {
+        for (name, _) in &set {
             let folded = name.folded();
             if let Some((_, other)) = written.iter().find(|(earlier, _)| *earlier == folded) {
                 return Err(HeaderRulesError::SetTwice(name.to_string(), other.clone()));
@@ -76,7 +77,7 @@ impl HeaderRules {
         owned.extend(ALWAYS_OWNED.map(str::to_owned));
         Ok(Self {
             user,
-            set: set.into_iter().collect(),
+            set,
             owned,
             charset,
         })

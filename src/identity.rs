@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use serde::Deserialize;
 use thiserror::Error;
 
 use crate::attribute_type::AttributeType;
@@ -17,9 +16,12 @@ use crate::syntax;
 use crate::user::{Charset, User, UserError, is_uri};
 
 /// Where in a certificate a name is looked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "cli", derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "cli",
+    derive(schemars::JsonSchema, serde::Serialize),
+    serde(rename_all = "lowercase")
+)]
 pub enum Source {
     /// The commonName of the subject.
     Cn,
@@ -59,9 +61,12 @@ impl fmt::Display for Source {
 }
 
 /// Which commonName counts when the subject has several.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "cli", derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "cli",
+    derive(schemars::JsonSchema, serde::Serialize),
+    serde(rename_all = "lowercase")
+)]
 pub enum MultipleCn {
     /// None: the identity is ambiguous.
     #[default]

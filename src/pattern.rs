@@ -1,8 +1,8 @@
 //! Patterns of authorization rules and limits: exact text, or `*` at one end.
 
+use std::cmp::Ordering;
 use std::fmt;
 
-use serde::Deserialize;
 use thiserror::Error;
 
 use crate::user::{Charset, User, UserError};
@@ -30,8 +30,7 @@ pub enum PatternError {
 }
 
 /// Exact text, a beginning, an end, or anything.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Pattern {
     /// `*`.
     Anything,
@@ -98,8 +97,7 @@ impl TryFrom<String> for Pattern {
 
 /// A pattern of users in canonical form, whose `*` stands for whole parts: `*@example.com` is never
 /// `eve@evil-example.com`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserPattern(Pattern);
 
 impl UserPattern {
@@ -127,15 +125,25 @@ impl UserPattern {
         }))
     }
 
-    /// By which the closest of several patterns is chosen: an exact user before all, then the longest.
-    pub fn precision(&self) -> (bool, usize) {
-        let is_exact = matches!(self.0, Pattern::Exact(_));
-        (is_exact, self.0.text().len())
-    }
-
     /// Whether the user is of this pattern.
     pub fn matches(&self, user: &User) -> bool {
         self.0.matches(user.as_str().as_bytes())
+    }
+}
+
+/// The closest comes first: an exact user before all patterns, then the longest.
+impl Ord for UserPattern {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let is_exact = |it: &Self| matches!(it.0, Pattern::Exact(_));
+        let precision = |it: &Self| (is_exact(it), it.0.text().len());
+        let closer_first = precision(other).cmp(&precision(self));
+        closer_first.then_with(|| self.0.cmp(&other.0))
+    }
+}
+
+impl PartialOrd for UserPattern {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

@@ -1,13 +1,11 @@
 //! Pins: which certificates or keys a user may come with (RFC 7469 in spirit, per identity).
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use serde::Deserialize;
 use thiserror::Error;
 
 use crate::certificate::PeerCertificate;
 use crate::denial::Reason;
 use crate::encoding;
+use crate::sorted::Sorted;
 use crate::user::User;
 
 /// Why text is no pin.
@@ -27,8 +25,7 @@ pub enum PinError {
 }
 
 /// One certificate, or one key, that a user may come with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pin {
     /// The SHA-256 of the certificate's DER.
     Certificate([u8; 32]),
@@ -82,9 +79,9 @@ pub fn sha256_of_hex(text: &str) -> Option<[u8; 32]> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PinRules {
     /// Any one of a user's pins must match.
-    pub pins: BTreeMap<User, Vec<Pin>>,
+    pub pins: Sorted<(User, Vec<Pin>)>,
     /// Users that must have a pin.
-    pub required: BTreeSet<User>,
+    pub required: Sorted<User>,
 }
 
 impl PinRules {
@@ -94,7 +91,7 @@ impl PinRules {
     /// [`Reason::PinMismatch`] when the user has pins and none matches, [`Reason::PinRequired`] when the
     /// user must have one and has none.
     pub fn check(&self, user: &User, certificate: Option<&PeerCertificate>) -> Result<(), Reason> {
-        let Some(pins) = self.pins.get(user) else {
+        let Some(pins) = self.pins.value_of(user) else {
             return match self.required.contains(user) {
                 true => Err(Reason::PinRequired),
                 false => Ok(()),

@@ -1,7 +1,5 @@
 //! The policy: everything that is asked of a request before it may pass, in its order.
 
-use serde::Deserialize;
-
 use crate::authorization::{Action, Authorization, Question};
 use crate::caller::Caller;
 use crate::decision::{Decision, Denial, Evidence, Permit};
@@ -16,9 +14,12 @@ use crate::spiffe::SpiffeId;
 use crate::timestamp::Timestamp;
 
 /// Who vouches that a certificate is the client's own and of a CA that is trusted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "cli", derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "cli",
+    derive(schemars::JsonSchema, serde::Serialize),
+    serde(rename_all = "lowercase")
+)]
 pub enum ValidationSource {
     /// Envoy must report it for the connection.
     #[default]
@@ -28,9 +29,12 @@ pub enum ValidationSource {
 }
 
 /// What becomes of a request that names nobody.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "cli", derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "cli",
+    derive(schemars::JsonSchema, serde::Serialize),
+    serde(rename_all = "lowercase")
+)]
 pub enum MissingIdentity {
     /// It is refused.
     #[default]
@@ -40,9 +44,12 @@ pub enum MissingIdentity {
 }
 
 /// A check that may be observed instead of enforced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "cli",
+    derive(schemars::JsonSchema),
+    schemars(rename_all = "snake_case")
+)]
 pub enum Check {
     /// `pins` and `pin_required`.
     Pins,

@@ -2,8 +2,6 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use serde::Deserialize;
-
 use crate::gcra::{Nanoseconds, Quota, TheoreticalArrivalTime, Verdict};
 use crate::limit_table::{Charged, LimitKey};
 use crate::pattern::UserPattern;
@@ -12,9 +10,12 @@ use crate::user::User;
 const SECOND: Nanoseconds = 1_000_000_000;
 
 /// Which headers tell a client of its limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "cli", derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "cli",
+    derive(schemars::JsonSchema, serde::Serialize),
+    serde(rename_all = "lowercase")
+)]
 pub enum ResponseHeaders {
     /// None but `Retry-After` with a 429.
     #[default]

@@ -5,6 +5,7 @@ use thiserror::Error;
 use crate::attribute_type::AttributeType;
 use crate::encoding::bytes_of_hex;
 use crate::name::AttributeValue;
+use crate::sorted::sorted;
 
 /// Why text is no distinguished name.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -64,8 +65,7 @@ pub fn parse(text: &str) -> Result<ComparableName, NameTextError> {
         }
         rest = behind;
     }
-    name.iter_mut().for_each(|attributes| attributes.sort());
-    Ok(name)
+    Ok(name.into_iter().map(sorted).collect())
 }
 
 type Attribute<'a> = ((String, ComparableValue), Option<u8>, &'a [u8]);

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use serde::Deserialize;
 use thiserror::Error;
 
 /// The scheme with its separator.
@@ -26,8 +25,7 @@ pub enum SpiffeIdError {
 }
 
 /// A SPIFFE ID; one that exists is valid.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SpiffeId {
     text: String,
 }

@@ -5,7 +5,6 @@
 
 use std::fmt;
 
-use serde::Deserialize;
 use thiserror::Error;
 use unicode_normalization::is_nfkc;
 
@@ -13,9 +12,12 @@ use unicode_normalization::is_nfkc;
 pub const MAXIMUM_USER: usize = 254;
 
 /// Which characters may be in a user.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "cli", derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "cli",
+    derive(schemars::JsonSchema, serde::Serialize),
+    serde(rename_all = "lowercase")
+)]
 pub enum Charset {
     /// Printable ASCII, space to tilde.
     #[default]
@@ -54,8 +56,7 @@ pub enum UserError {
 }
 
 /// A user in canonical form: what goes into the header. URIs are kept, all else is lowercased (ASCII).
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct User {
     text: String,
 }

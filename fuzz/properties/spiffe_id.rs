@@ -2,16 +2,12 @@
 
 use mtls_identity::spiffe::SpiffeId;
 use mtls_identity::user::{Charset, MAXIMUM_USER, User};
-use serde::Deserialize;
-use serde::de::IntoDeserializer;
-use serde::de::value::{Error, StringDeserializer};
 
 /// For any text.
 pub fn any_text(text: &str) {
     let id = SpiffeId::parse(text);
     assert_eq!(id.is_ok(), is_of_the_grammar(text), "{text:?}");
-    let deserializer: StringDeserializer<Error> = text.to_owned().into_deserializer();
-    let configured = SpiffeId::deserialize(deserializer);
+    let configured = SpiffeId::try_from(text.to_owned());
     assert_eq!(
         configured.ok(),
         id.clone().ok(),

@@ -8,6 +8,7 @@ use super::document::{
     IdentitySection, LimitSection, MapSection, QuotaSection, RateLimitSection, RevokedSection,
     RuleSection,
 };
+use super::read::UniqueMap;
 use super::values::{NonEmpty, Sources};
 use super::{Configuration, ConfigurationError};
 use crate::audit::AuditRules;
@@ -17,41 +18,37 @@ use crate::gcra::Quota;
 use crate::headers::HeaderRules;
 use crate::identity::IdentityRules;
 use crate::mapping::{self, Side};
-use crate::pin::{PinRules, sha256_of_hex};
+use crate::pin::{Pin, PinRules, sha256_of_hex};
 use crate::policy::Policy;
 use crate::rate_limit::{Limit, RateLimits};
 use crate::revocation::Revocations;
-use crate::rfc4514;
-use crate::strict::{Name, Object};
-use crate::user::Charset;
+use crate::rfc4514::{self, ComparableName};
+use crate::sorted::{Sorted, sorted_by_key};
+use crate::user::{Charset, User};
 
 type Result<T> = std::result::Result<T, ConfigurationError>;
 
 impl Document {
     pub(super) fn into_configuration(self) -> Result<Configuration> {
         let Self {
-            certificate: Object(certificate),
-            identity: Object(identity),
-            headers: Object(headers),
+            certificate,
+            identity,
+            headers,
             pins,
             pin_required,
             revoked,
             authorization,
-            rate_limit: Object(rate_limit),
+            rate_limit,
             observe,
-            audit: Object(audit),
+            audit,
         } = self;
         let CertificateSection {
-            validation: Name(validation),
+            validation,
             forwarded_by,
         } = certificate;
         let anonymous_paths = identity.anonymous_paths.iter().map(|path| path.0.clone());
-        let pins = pins
-            .0
-            .into_iter()
-            .map(|(user, NonEmpty(pins))| (user, pins));
-        let headers = header_rules(headers, identity.charset.0)?;
-        let authorization = authorization.map(|Object(it)| into_authorization(it, &headers));
+        let headers = header_rules(headers, identity.charset)?;
+        let authorization = authorization.map(|it| into_authorization(it, &headers));
         Ok(Configuration {
             headers,
             audit: audit_rules(&audit),
@@ -59,33 +56,34 @@ impl Document {
             policy: Policy {
                 validation,
                 forwarded_by,
-                missing: identity.missing.0,
+                missing: identity.missing,
                 anonymous_paths: anonymous_paths.collect(),
                 identity: identity_rules(identity)?,
-                revoked: revocations(&revoked)?,
-                pins: PinRules {
-                    pins: pins.collect(),
-                    required: BTreeSet::from_iter(pin_required),
-                },
+                revoked: revocations(revoked)?,
+                pins: pin_rules(pins, pin_required),
                 authorization: authorization.transpose()?,
-                observe: observe.into_iter().map(|Name(check)| check).collect(),
+                observe,
             },
         })
     }
 }
 
+fn pin_rules(pins: UniqueMap<User, NonEmpty<Pin>>, required: Vec<User>) -> PinRules {
+    let pins = pins.0.into_iter();
+    PinRules {
+        pins: Sorted::by_key(pins.map(|(user, NonEmpty(pins))| (user, pins)).collect()),
+        required: Sorted::of(required),
+    }
+}
+
 fn header_rules(section: HeadersSection, charset: Charset) -> Result<HeaderRules> {
     let HeadersSection { user, set, strip } = section;
-    let set = set.0.into_iter().map(|(name, Name(kind))| (name, kind));
-    HeaderRules::new(user.0, set.collect(), &strip, charset)
+    HeaderRules::new(user.0, set.0, &strip, charset)
         .map_err(|error| ConfigurationError::at("headers", error))
 }
 
 fn audit_rules(section: &AuditSection) -> AuditRules {
-    let AuditSection {
-        log: Name(log),
-        access_log,
-    } = *section;
+    let AuditSection { log, access_log } = *section;
     AuditRules { log, access_log }
 }
 
@@ -93,8 +91,8 @@ fn identity_rules(section: IdentitySection) -> Result<IdentityRules> {
     let IdentitySection {
         sources: Sources(sources),
         map,
-        multiple_cn: Name(multiple_cn),
-        charset: Name(charset),
+        multiple_cn,
+        charset,
         missing: _,
         anonymous_paths: _,
     } = section;
@@ -106,8 +104,8 @@ fn identity_rules(section: IdentitySection) -> Result<IdentityRules> {
     })
 }
 
-fn mapping_rules(map: &[Object<MapSection>]) -> Result<Vec<mapping::Rule>> {
-    let parse = |(index, Object(MapSection { from, to })): (usize, &Object<MapSection>)| {
+fn mapping_rules(map: &[MapSection]) -> Result<Vec<mapping::Rule>> {
+    let parse = |(index, MapSection { from, to }): (usize, &MapSection)| {
         mapping::Rule::parse(from, to).map_err(|(side, error)| {
             let found = match side {
                 Side::From => from,
@@ -120,45 +118,48 @@ fn mapping_rules(map: &[Object<MapSection>]) -> Result<Vec<mapping::Rule>> {
     map.iter().enumerate().map(parse).collect()
 }
 
-fn revocations(sections: &[Object<RevokedSection>]) -> Result<Revocations> {
-    let mut revocations = Revocations::default();
-    for (index, Object(section)) in sections.iter().enumerate() {
-        add_revocation(&mut revocations, section, &format!("revoked[{index}]"))?;
+fn revocations(sections: Vec<RevokedSection>) -> Result<Revocations> {
+    let (mut fingerprints, mut serials) = (Vec::new(), Vec::new());
+    for (index, section) in sections.into_iter().enumerate() {
+        let path = format!("revoked[{index}]");
+        let RevokedSection {
+            sha256,
+            issuer,
+            serial,
+        } = section;
+        match (sha256, issuer, serial) {
+            (Some(sha256), None, None) => fingerprints.push(fingerprint(&sha256, &path)?),
+            (None, Some(issuer), Some(serial)) => {
+                let name = issuer_name(&issuer, &path)?;
+                let serial = serial_number(&serial, &path)?;
+                // OpenSSL prints a name from its other end. Both are meant: what is revoked must be.
+                let reversed = name.iter().rev().cloned().collect();
+                serials.extend([(reversed, serial.clone()), (name, serial)]);
+            }
+            _ => {
+                let message = "found another set of keys, expected either \"sha256\", or \"issuer\" and \"serial\"";
+                return Err(ConfigurationError::at(path, message));
+            }
+        }
     }
-    Ok(revocations)
+    Ok(Revocations {
+        fingerprints: Sorted::of(fingerprints),
+        serials: Sorted::of(serials),
+    })
 }
 
-fn add_revocation(to: &mut Revocations, section: &RevokedSection, path: &str) -> Result<()> {
-    let RevokedSection {
-        sha256,
-        issuer,
-        serial,
-    } = section;
-    match (sha256, issuer, serial) {
-        (Some(sha256), None, None) => {
-            let digest = sha256_of_hex(sha256).ok_or_else(|| {
-                let message = format!("found {sha256:?}, expected 64 hexadecimal digits");
-                ConfigurationError::at(format!("{path}.sha256"), message)
-            })?;
-            to.fingerprints.insert(digest);
-        }
-        (None, Some(issuer), Some(serial)) => {
-            let name = rfc4514::parse(issuer).map_err(|error| {
-                let message = format!("found {issuer:?}: {error}");
-                ConfigurationError::at(format!("{path}.issuer"), message)
-            })?;
-            let serial = serial_number(serial, path)?;
-            // OpenSSL prints a name from its other end. Both are meant: what is revoked must be.
-            let reversed = name.iter().rev().cloned().collect();
-            to.serials.insert((reversed, serial.clone()));
-            to.serials.insert((name, serial));
-        }
-        _ => {
-            let message = "found another set of keys, expected either \"sha256\", or \"issuer\" and \"serial\"";
-            return Err(ConfigurationError::at(path, message));
-        }
-    }
-    Ok(())
+fn fingerprint(text: &str, path: &str) -> Result<[u8; 32]> {
+    sha256_of_hex(text).ok_or_else(|| {
+        let message = format!("found {text:?}, expected 64 hexadecimal digits");
+        ConfigurationError::at(format!("{path}.sha256"), message)
+    })
+}
+
+fn issuer_name(text: &str, path: &str) -> Result<ComparableName> {
+    rfc4514::parse(text).map_err(|error| {
+        let message = format!("found {text:?}: {error}");
+        ConfigurationError::at(format!("{path}.issuer"), message)
+    })
 }
 
 fn serial_number(text: &str, path: &str) -> Result<Vec<u8>> {
@@ -176,22 +177,16 @@ fn serial_number(text: &str, path: &str) -> Result<Vec<u8>> {
 }
 
 fn into_authorization(section: AuthorizationSection, owned: &HeaderRules) -> Result<Authorization> {
-    let AuthorizationSection {
-        default: Name(default),
-        rules,
-    } = section;
+    let AuthorizationSection { default, rules } = section;
     if rules.is_empty() && default == Action::Deny {
         let message = "found no rule and the default \"deny\", expected a rule: nobody would pass";
         return Err(ConfigurationError::at("authorization", message));
     }
-    let rules: Vec<_> = rules
-        .into_iter()
-        .map(|Object(rule)| into_rule(rule))
-        .collect();
+    let rules: Vec<_> = rules.into_iter().map(into_rule).collect();
     let mut names = BTreeSet::new();
     for (index, rule) in rules.iter().enumerate() {
         let path = format!("authorization.rules[{index}]");
-        if !names.insert(&rule.name) {
+        if !names.insert(rule.name.clone()) {
             let message = format!("found {:?} twice, expected a name for each rule", rule.name);
             return Err(ConfigurationError::at(format!("{path}.name"), message));
         }
@@ -215,7 +210,7 @@ fn check_headers(rule: &Rule, owned: &HeaderRules, path: &str) -> Result<()> {
 fn into_rule(section: RuleSection) -> Rule {
     let RuleSection {
         name,
-        action: Name(action),
+        action,
         identities,
         organizations,
         methods,
@@ -244,18 +239,18 @@ fn rate_limits(section: RateLimitSection) -> RateLimits {
         default,
         identities,
         anonymous,
-        response_headers: Name(response_headers),
+        response_headers,
     } = section;
     let limit = |(pattern, section)| match section {
         LimitSection::Quota(section) => (pattern, Limit::Quota(quota(&section))),
         LimitSection::Unlimited => (pattern, Limit::Unlimited),
     };
-    let mut identities: Vec<_> = identities.0.into_iter().map(limit).collect();
-    identities.sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.precision()));
+    let identities = identities.0.into_iter().map(limit).collect();
+    let identities = sorted_by_key(identities);
     RateLimits {
-        default: default.map(|Object(section)| quota(&section)),
+        default: default.map(|section| quota(&section)),
         identities,
-        anonymous: anonymous.map(|Object(section)| quota(&section)),
+        anonymous: anonymous.map(|section| quota(&section)),
         response_headers,
     }
 }

@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 
 use super::Configuration;
 use super::document::{Document, LimitSection, QuotaSection};
+use super::read::UniqueMap;
 use super::values::{NonEmpty, NonEmptyMap, Sources, UserHeader};
 use crate::header_name::HeaderName;
 use crate::identity::Source;
-use crate::strict::{Name, Object, UniqueMap};
 
 pub(super) mod text;
 
@@ -96,26 +96,6 @@ fn add_default(schema: &mut Schema) {
     schema.insert("default".to_owned(), empty);
 }
 
-impl<T: JsonSchema> JsonSchema for Object<T> {
-    fn schema_name() -> Cow<'static, str> {
-        T::schema_name()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        T::json_schema(generator)
-    }
-}
-
-impl<T: JsonSchema> JsonSchema for Name<T> {
-    fn schema_name() -> Cow<'static, str> {
-        T::schema_name()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        T::json_schema(generator)
-    }
-}
-
 impl<K: JsonSchema, V: JsonSchema> JsonSchema for UniqueMap<K, V> {
     fn schema_name() -> Cow<'static, str> {
         format!("{}_by_{}", V::schema_name(), K::schema_name()).into()
@@ -190,12 +170,6 @@ impl JsonSchema for LimitSection {
 }
 
 // How defaults are written.
-
-impl<T: Serialize> Serialize for Name<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
-    }
-}
 
 impl Serialize for Sources {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

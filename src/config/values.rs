@@ -2,53 +2,50 @@
 
 use std::fmt;
 
-use serde::Deserialize;
-
+use super::json::{Fault, Json};
+use super::read::{Read, UniqueMap};
 use crate::authorization::comparable;
+use crate::gcra::Burst;
 use crate::header_name::HeaderName;
 use crate::identity::Source;
 use crate::pattern::Pattern;
 use crate::request_path::RequestPath;
-use crate::strict::{Name, UniqueMap};
 use crate::syntax::is_token;
 
 /// A list whose emptiness would mean that nobody or nothing is meant.
-#[derive(Debug, Deserialize)]
-#[serde(try_from = "Vec<T>", bound = "T: Deserialize<'de>")]
+#[derive(Debug)]
 pub(super) struct NonEmpty<T>(pub(super) Vec<T>);
 
-impl<T> TryFrom<Vec<T>> for NonEmpty<T> {
-    type Error = &'static str;
-
-    fn try_from(list: Vec<T>) -> Result<Self, Self::Error> {
+impl<T: Read> Read for NonEmpty<T> {
+    fn read(json: Json<'_>) -> Result<Self, Fault> {
+        let list = Vec::read(json)?;
         match list.is_empty() {
-            true => Err("found an empty list, expected at least one entry"),
+            true => Err(Fault::new(
+                "found an empty list, expected at least one entry",
+            )),
             false => Ok(Self(list)),
         }
     }
 }
 
 /// A map whose emptiness would mean that nothing is asked.
-#[derive(Debug, Deserialize)]
-#[serde(
-    try_from = "UniqueMap<K, V>",
-    bound = "K: Deserialize<'de> + Ord + fmt::Display, V: Deserialize<'de>"
-)]
+#[derive(Debug)]
 pub(super) struct NonEmptyMap<K, V>(pub(super) UniqueMap<K, V>);
 
-impl<K, V> TryFrom<UniqueMap<K, V>> for NonEmptyMap<K, V> {
-    type Error = &'static str;
-
-    fn try_from(map: UniqueMap<K, V>) -> Result<Self, Self::Error> {
+impl<K: Read + fmt::Display, V: Read> Read for NonEmptyMap<K, V> {
+    fn read(json: Json<'_>) -> Result<Self, Fault> {
+        let map = UniqueMap::read(json)?;
         match map.0.is_empty() {
-            true => Err("found an empty object, expected at least one entry"),
+            true => Err(Fault::new(
+                "found an empty object, expected at least one entry",
+            )),
             false => Ok(Self(map)),
         }
     }
 }
 
 /// The gateway's PROXY_USER_HEADER.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub(super) struct UserHeader(pub(super) HeaderName);
 
 impl Default for UserHeader {
@@ -57,9 +54,14 @@ impl Default for UserHeader {
     }
 }
 
+impl Read for UserHeader {
+    fn read(json: Json<'_>) -> Result<Self, Fault> {
+        HeaderName::read(json).map(Self)
+    }
+}
+
 /// At least one source, each once.
-#[derive(Debug, Deserialize)]
-#[serde(try_from = "Vec<Name<Source>>")]
+#[derive(Debug)]
 pub(super) struct Sources(pub(super) Vec<Source>);
 
 impl Default for Sources {
@@ -68,29 +70,25 @@ impl Default for Sources {
     }
 }
 
-impl TryFrom<Vec<Name<Source>>> for Sources {
-    type Error = String;
-
-    fn try_from(names: Vec<Name<Source>>) -> Result<Self, Self::Error> {
+impl Read for Sources {
+    fn read(json: Json<'_>) -> Result<Self, Fault> {
         let mut sources = Vec::new();
-        for Name(source) in names {
+        for source in Vec::read(json)? {
             if sources.contains(&source) {
-                return Err(format!(
-                    "found \"{source}\" twice, expected each source once"
-                ));
+                let message = format!("found \"{source}\" twice, expected each source once");
+                return Err(Fault::new(message));
             }
             sources.push(source);
         }
         match sources.is_empty() {
-            true => Err("found no source, expected at least one".to_owned()),
+            true => Err(Fault::new("found no source, expected at least one")),
             false => Ok(Self(sources)),
         }
     }
 }
 
 /// The whole path of requests, without a query.
-#[derive(Debug, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug)]
 pub(super) struct ExactPath(pub(super) String);
 
 impl TryFrom<String> for ExactPath {
@@ -112,8 +110,7 @@ fn is_path(text: &str) -> bool {
 }
 
 /// A path, or a pattern of paths.
-#[derive(Debug, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug)]
 pub(super) struct PathPattern(pub(super) Pattern);
 
 impl TryFrom<String> for PathPattern {
@@ -144,8 +141,7 @@ fn is_normal_end(text: &str) -> bool {
 }
 
 /// The name of a rule: what records call it.
-#[derive(Debug, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug)]
 pub(super) struct RuleName(pub(super) String);
 
 impl TryFrom<String> for RuleName {
@@ -163,8 +159,7 @@ impl TryFrom<String> for RuleName {
 }
 
 /// An organizationName in lower case: X.520 compares them without case.
-#[derive(Debug, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug)]
 pub(super) struct Organization(pub(super) String);
 
 impl TryFrom<String> for Organization {
@@ -179,8 +174,7 @@ impl TryFrom<String> for Organization {
 }
 
 /// A method in upper case.
-#[derive(Debug, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug)]
 pub(super) struct Method(pub(super) String);
 
 impl TryFrom<String> for Method {
@@ -191,5 +185,11 @@ impl TryFrom<String> for Method {
             true => Ok(Self(text.to_ascii_uppercase())),
             false => Err(format!("found {text:?}, expected a method such as \"GET\"")),
         }
+    }
+}
+
+impl Read for Burst {
+    fn read(json: Json<'_>) -> Result<Self, Fault> {
+        Self::try_from(json.u32()?).map_err(|error| Fault::of(&error))
     }
 }

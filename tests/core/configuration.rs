@@ -508,6 +508,42 @@ fn every_error_names_its_path_what_was_found_and_what_is_expected() {
 }
 
 #[test]
+fn an_error_of_the_text_names_the_line_that_it_is_in() {
+    for (text, expected) in [
+        ("{\n \"identity\": {\n  \"missing\": \"allow\"\n }\n}", 3),
+        ("{\n \"pins\": {\n  \"a\": [\n   \"md5:00\"\n  ]\n }\n}", 4),
+        ("{\n \"audit\": {\n  \"logs\": \"all\"\n }\n}", 3),
+        ("{\n \"observe\": [\n  1.5\n ]\n}", 3),
+        ("{\n \"observe\": [\n  \"pins\"", 3),
+        ("{\n}\n\n{}", 4),
+    ] {
+        let line = error(text);
+        let (_, position) = line.split_once(" at line ").unwrap();
+        let (number, column) = position.split_once(" column ").unwrap();
+        assert_eq!(number.parse(), Ok(expected), "{line}");
+        assert!(column.parse::<usize>().is_ok(), "{line}");
+    }
+}
+
+#[test]
+fn the_order_of_keys_changes_nothing() {
+    for (one, other) in [
+        (
+            r#"{"audit": {"log": "all"}, "headers": {"set": {"x-a": "user", "x-b": "issuer"}}}"#,
+            r#"{"headers": {"set": {"x-b": "issuer", "x-a": "user"}}, "audit": {"log": "all"}}"#,
+        ),
+        // Of one length, so that neither is closer.
+        (
+            r#"{"rate_limit": {"identities": {"ab.c@*": "unlimited", "*@ab.c": {"rate": "1/s"}}}}"#,
+            r#"{"rate_limit": {"identities": {"*@ab.c": {"rate": "1/s"}, "ab.c@*": "unlimited"}}}"#,
+        ),
+    ] {
+        let read = |text: &str| Configuration::parse(text.as_bytes()).unwrap();
+        assert_eq!(read(one), read(other));
+    }
+}
+
+#[test]
 fn two_keys_that_are_one_user_are_an_error() {
     let pin = format!("sha256:{}", "0".repeat(64));
     let text = json!({"pins": {"a@b.com": [pin], "A@B.com": [pin]}}).to_string();
