@@ -46,6 +46,7 @@ pub mod identity;
 pub mod limit_table;
 pub mod mapping;
 pub mod name;
+mod normal_form;
 mod object_identifier;
 pub mod pattern;
 pub mod peer;
