@@ -1,5 +1,7 @@
 //! Attribute types of distinguished names and their short names (RFC 4519, RFC 2985, RFC 4524).
 
+use crate::object_identifier;
+
 /// An attribute type: its OBJECT IDENTIFIER in DER, without tag and length (X.690 section 8.19).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttributeType {
@@ -16,7 +18,7 @@ impl AttributeType {
 
     /// The attribute type with this OBJECT IDENTIFIER; none if the bytes are not one.
     pub fn from_der_contents(oid: &[u8]) -> Option<Self> {
-        dotted(oid).map(|_| Self { oid: oid.to_vec() })
+        object_identifier::dotted(oid).map(|_| Self { oid: oid.to_vec() })
     }
 
     /// Whether this is the attribute type with these DER contents.
@@ -65,28 +67,8 @@ impl AttributeType {
 
     /// The OBJECT IDENTIFIER in dotted decimal.
     pub fn dotted(&self) -> String {
-        dotted(&self.oid).unwrap_or_default()
+        object_identifier::dotted(&self.oid).unwrap_or_default()
     }
-}
-
-fn dotted(bytes: &[u8]) -> Option<String> {
-    let mut arcs = Vec::new();
-    let mut arc = 0_u64;
-    let mut inside = false;
-    for &byte in bytes {
-        if (!inside && byte == 0x80) || arc > u64::MAX >> 7 {
-            return None;
-        }
-        arc = arc << 7 | u64::from(byte & 0x7f);
-        inside = byte & 0x80 != 0;
-        if !inside {
-            arcs.push(std::mem::take(&mut arc));
-        }
-    }
-    let (&first, rest) = arcs.split_first().filter(|_| !inside)?;
-    let root = (first / 40).min(2);
-    let text = format!("{root}.{}", first - root * 40);
-    Some(rest.iter().fold(text, |text, arc| format!("{text}.{arc}")))
 }
 
 /// Short names by the last number of the OBJECT IDENTIFIER, ascending.
@@ -255,20 +237,6 @@ mod tests {
     fn the_tables_are_in_order() {
         for (_, names) in ARCS {
             assert!(names.is_sorted_by(|one, other| one.0 < other.0));
-        }
-    }
-
-    #[test]
-    fn an_object_identifier_is_written_in_dotted_decimal() {
-        for (oid, expected) in [
-            (&[0x2a, 0x86, 0x48][..], Some("1.2.840")),
-            (&[0x88, 0x37], Some("2.999")),
-            (&[], None),
-            (&[0x2a, 0x86], None),
-            (&[0x2a, 0x80, 1], None),
-            (&[0xff; 12], None),
-        ] {
-            assert_eq!(dotted(oid).as_deref(), expected, "{oid:02x?}");
         }
     }
 }

@@ -176,5 +176,9 @@ impl Rule {
 /// An organizationName as X.520 compares them: without case, and with one space for several.
 pub fn comparable(organization: &str) -> String {
     let words: Vec<_> = organization.split_whitespace().collect();
-    words.join(" ").to_lowercase()
+    let words = words.join(" ");
+    // A final sigma and any other are one letter, with one capital.
+    let one_sigma = |letter| if letter == 'ς' { 'σ' } else { letter };
+    let lower = words.chars().flat_map(char::to_lowercase);
+    lower.map(one_sigma).collect()
 }

@@ -3,19 +3,17 @@
 use sha2::{Digest, Sha256};
 use std::fmt;
 use thiserror::Error;
-use x509_parser::certificate::{X509Certificate, X509CertificateParser};
-use x509_parser::extensions::{ParsedExtension, X509Extension};
-use x509_parser::nom::Parser;
-use x509_parser::oid_registry::OID_X509_EXT_SUBJECT_ALT_NAME;
-use x509_parser::x509::X509Version;
 
 use crate::attribute_type::AttributeType;
-use crate::certificate_shape::{CERTIFICATE, has_shape};
 use crate::der::{DerError, Element};
+use crate::encoding::hex;
+use crate::extension_shape::{SUBJECT_ALT_NAME, has_shape};
 use crate::name::{AttributeValue, DistinguishedName, NameError};
+use crate::object_identifier::dotted;
 use crate::pem::{self, PemError};
 use crate::spiffe::SpiffeId;
 use crate::subject_alt_name::{SubjectAltName, SubjectAltNameError};
+use crate::tbs_certificate::{Extension, TbsCertificate};
 use crate::timestamp::Timestamp;
 
 /// The longest certificate that is read, in bytes of DER.
@@ -80,21 +78,20 @@ impl PeerCertificate {
         if der.len() > MAXIMUM_DER {
             return Err(CertificateError::TooLong(der.len()));
         }
-        Element::only(&der)?;
-        let parsed = parse(&der)?;
-        let subject = DistinguishedName::from_der(parsed.subject().as_raw())
-            .map_err(CertificateError::Subject)?;
-        let issuer = DistinguishedName::from_der(parsed.issuer().as_raw())
-            .map_err(CertificateError::Issuer)?;
+        let fields = TbsCertificate::read(Element::only(&der)?).ok_or(CertificateError::Field)?;
+        if fields.version < 3 && !fields.extensions.is_empty() {
+            return Err(CertificateError::ExtensionsBeforeVersion3(fields.version));
+        }
         Ok(Self {
-            subject,
-            issuer,
-            serial: magnitude(parsed.raw_serial()).to_vec(),
-            not_before: Timestamp::from_unix(parsed.validity().not_before.timestamp()),
-            not_after: Timestamp::from_unix(parsed.validity().not_after.timestamp()),
-            subject_alt_name: read_extensions(&parsed)?,
+            subject: DistinguishedName::from_der(fields.subject)
+                .map_err(CertificateError::Subject)?,
+            issuer: DistinguishedName::from_der(fields.issuer).map_err(CertificateError::Issuer)?,
+            serial: magnitude(fields.serial_number).to_vec(),
+            not_before: fields.not_before,
+            not_after: fields.not_after,
+            subject_alt_name: read_extensions(&fields.extensions)?,
             sha256: Sha256::digest(&der).into(),
-            spki_sha256: Sha256::digest(parsed.public_key().raw).into(),
+            spki_sha256: Sha256::digest(fields.subject_public_key_info).into(),
             der,
         })
     }
@@ -192,20 +189,6 @@ impl fmt::Debug for PeerCertificate {
     }
 }
 
-fn parse(der: &[u8]) -> Result<X509Certificate<'_>, CertificateError> {
-    if !CERTIFICATE.matches_der(der) {
-        return Err(CertificateError::Field);
-    }
-    let (_, certificate) = X509CertificateParser::new()
-        .parse(der)
-        .map_err(|_| CertificateError::Field)?;
-    let version = certificate.version();
-    if version != X509Version::V3 && !certificate.extensions().is_empty() {
-        return Err(CertificateError::ExtensionsBeforeVersion3(version.0 + 1));
-    }
-    Ok(certificate)
-}
-
 /// A number without its leading zeros.
 pub(crate) fn magnitude(mut bytes: &[u8]) -> &[u8] {
     while let [0, rest @ ..] = bytes
@@ -217,33 +200,19 @@ pub(crate) fn magnitude(mut bytes: &[u8]) -> &[u8] {
 }
 
 /// Checks every extension of a kind that is known, and reads the subjectAltName.
-fn read_extensions(certificate: &X509Certificate<'_>) -> Result<SubjectAltName, CertificateError> {
+fn read_extensions(extensions: &[Extension<'_>]) -> Result<SubjectAltName, CertificateError> {
     let mut names = SubjectAltName::default();
-    let extensions = certificate.extensions();
     for (place, extension) in extensions.iter().enumerate() {
+        let oid = || dotted(extension.oid).unwrap_or_else(|| hex(extension.oid));
         let mut before = extensions.iter().take(place);
         if before.any(|earlier| earlier.oid == extension.oid) {
-            return Err(CertificateError::RepeatedExtension(
-                extension.oid.to_id_string(),
-            ));
+            return Err(CertificateError::RepeatedExtension(oid()));
         }
-        if extension.oid == OID_X509_EXT_SUBJECT_ALT_NAME {
+        if extension.oid == SUBJECT_ALT_NAME {
             names = SubjectAltName::from_der(extension.value)?;
-        } else if !has_the_form_of_its_kind(extension) {
-            return Err(CertificateError::UnreadableExtension(
-                extension.oid.to_id_string(),
-            ));
+        } else if !has_shape(extension.oid, extension.value) {
+            return Err(CertificateError::UnreadableExtension(oid()));
         }
     }
     Ok(names)
-}
-
-fn has_the_form_of_its_kind(extension: &X509Extension<'_>) -> bool {
-    let parsed = extension.parsed_extension();
-    let is_known = !matches!(parsed, ParsedExtension::UnsupportedExtension { .. });
-    let is_parsed = !matches!(parsed, ParsedExtension::ParseError { .. });
-    !is_known
-        || is_parsed
-            && Element::only(extension.value).is_ok()
-            && has_shape(extension.oid.as_bytes(), extension.value)
 }

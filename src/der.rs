@@ -1,7 +1,6 @@
-//! A strict reader of DER (X.690 section 8 and 10): just what names and subjectAltName need.
+//! A strict reader of DER (X.690 section 8 and 10): just what a certificate needs.
 //!
-//! The X.509 parser underneath accepts trailing bytes inside a SEQUENCE; a name decides who somebody
-//! is, so here every byte is accounted for.
+//! A certificate decides who somebody is, so every byte is accounted for.
 
 use thiserror::Error;
 

@@ -1,8 +1,9 @@
 //! The shapes of ASN.1 types, to tell whether DER is of a type to its last byte.
 //!
-//! The X.509 parser underneath passes over elements it does not expect; OpenSSL and BoringSSL refuse them.
+//! As OpenSSL and BoringSSL do, and other parsers do not, an element that is not expected is refused.
 
 use crate::der::{Element, tag};
+use crate::object_identifier::is_oid;
 
 /// The shape of an element.
 #[derive(Clone, Copy, Debug)]
@@ -11,6 +12,8 @@ pub(crate) enum Shape {
     Any,
     /// One for which this holds.
     Is(fn(Element<'_>) -> bool),
+    /// One of this tag with contents for which this holds.
+    Contents(u8, fn(&[u8]) -> bool),
     /// A constructed element of this tag with these fields, in this order and no others.
     Fields(u8, &'static [Field]),
     /// A constructed element of this tag with at least one of these.
@@ -39,6 +42,7 @@ impl Shape {
         match self {
             Self::Any => true,
             Self::Is(holds) => holds(element),
+            Self::Contents(tag, holds) => element.tag == *tag && holds(element.contents),
             Self::Fields(tag, fields) => element.tag == *tag && has_fields(element, fields),
             Self::SomeOf(tag, shape) => {
                 let mut children = element.children();
@@ -72,35 +76,37 @@ fn has_fields(element: Element<'_>, fields: &[Field]) -> bool {
     children.next().is_none()
 }
 
-pub(crate) const BOOLEAN: Shape =
-    Shape::Is(|element| element.tag == 0x01 && matches!(element.contents, [0x00 | 0xff]));
+pub(crate) const BOOLEAN: Shape = Shape::Contents(0x01, is_boolean);
+pub(crate) const INTEGER: Shape = Shape::Contents(0x02, is_integer);
+/// INTEGER (0..MAX), of at most 32 bits.
+pub(crate) const COUNT: Shape = Shape::Contents(0x02, is_count);
+pub(crate) const BIT_STRING: Shape = Shape::Contents(0x03, is_bit_string);
+pub(crate) const OCTET_STRING: Shape = Shape::Contents(0x04, |_| true);
+pub(crate) const OBJECT_IDENTIFIER: Shape = Shape::Contents(tag::OBJECT_IDENTIFIER, is_oid);
 
-/// INTEGER in its shortest form (X.690 section 8.3.2).
-pub(crate) const INTEGER: Shape = Shape::Is(|element| {
-    let is_shortest = !matches!(
-        element.contents,
-        [] | [0, 0..=0x7f, ..] | [0xff, 0x80..=0xff, ..]
-    );
-    element.tag == 0x02 && is_shortest
-});
+/// Whether bytes are the contents of a BOOLEAN (X.690 section 11.1).
+pub(crate) fn is_boolean(contents: &[u8]) -> bool {
+    matches!(contents, [0x00 | 0xff])
+}
 
-pub(crate) const BIT_STRING: Shape =
-    Shape::Is(|element| element.tag == 0x03 && matches!(element.contents, [0..8, ..]));
+/// Whether bytes are the contents of an INTEGER, in its shortest form (X.690 section 8.3.2).
+pub(crate) fn is_integer(contents: &[u8]) -> bool {
+    !matches!(contents, [] | [0, 0..=0x7f, ..] | [0xff, 0x80..=0xff, ..])
+}
 
-pub(crate) const OCTET_STRING: Shape = Shape::Is(|element| element.tag == 0x04);
+/// Whether bytes are the contents of an INTEGER that is not negative and has at most 32 bits.
+pub(crate) fn is_count(contents: &[u8]) -> bool {
+    let is_short = contents.len() <= 4 || matches!(contents, [0, _, _, _, _]);
+    is_integer(contents) && matches!(contents, [0..=0x7f, ..]) && is_short
+}
 
-pub(crate) const OBJECT_IDENTIFIER: Shape =
-    Shape::Is(|element| element.tag == tag::OBJECT_IDENTIFIER && is_oid(element.contents));
-
-/// Whether bytes are the contents of an OBJECT IDENTIFIER (X.690 section 8.19).
-pub(crate) fn is_oid(contents: &[u8]) -> bool {
-    let mut inside = false;
-    let is_shortest = contents.iter().all(|&byte| {
-        let begins_with_nothing = !inside && byte == 0x80;
-        inside = byte & 0x80 != 0;
-        !begins_with_nothing
-    });
-    is_shortest && !inside && !contents.is_empty()
+/// Whether bytes are the contents of a BIT STRING, its unused bits zero (X.690 sections 8.6.2 and 11.2.1).
+pub(crate) fn is_bit_string(contents: &[u8]) -> bool {
+    match contents {
+        [0] => true,
+        [unused @ 0..8, .., last] => last.trailing_zeros() >= u32::from(*unused),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -135,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_and_identifiers_are_in_their_shortest_form() {
+    fn numbers_are_in_their_shortest_form() {
         for (contents, expected) in [
             (&[0][..], true),
             (&[0x7f], true),
@@ -150,13 +156,32 @@ mod tests {
             assert_eq!(INTEGER.matches_der(&der), expected, "{contents:02x?}");
         }
         for (contents, expected) in [
-            (&[0x2a][..], true),
-            (&[0x2a, 0x86, 0x48], true),
+            (&[0][..], true),
+            (&[0x7f, 0xff, 0xff, 0xff], true),
+            (&[0, 0xff, 0xff, 0xff, 0xff], true),
+            (&[1, 0, 0, 0, 0], false),
+            (&[0, 0x7f], false),
+            (&[0xff], false),
             (&[], false),
-            (&[0x2a, 0x86], false),
-            (&[0x2a, 0x80, 1], false),
         ] {
-            assert_eq!(is_oid(contents), expected, "{contents:02x?}");
+            assert_eq!(is_count(contents), expected, "{contents:02x?}");
+        }
+    }
+    #[test]
+    fn the_bits_of_a_bit_string_that_are_not_used_are_zero() {
+        for (contents, expected) in [
+            (&[0][..], true),
+            (&[0, 0xff], true),
+            (&[4, 0xf0], true),
+            (&[4, 0xff, 0x10], true),
+            (&[7, 0x80], true),
+            (&[7, 0], true),
+            (&[], false),
+            (&[1], false),
+            (&[4, 0xf8], false),
+            (&[8, 0], false),
+        ] {
+            assert_eq!(is_bit_string(contents), expected, "{contents:02x?}");
         }
     }
 }

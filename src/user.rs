@@ -6,7 +6,8 @@
 use std::fmt;
 
 use thiserror::Error;
-use unicode_normalization::is_nfkc;
+
+use crate::normal_form::is_nfkc;
 
 /// The longest canonical user, in bytes.
 pub const MAXIMUM_USER: usize = 254;

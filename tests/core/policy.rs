@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use data_encoding::{BASE64, HEXLOWER, HEXUPPER};
+use mtls_identity::authorization::comparable;
 use mtls_identity::certificate::PeerCertificate;
 use rcgen::KeyPair;
 use serde_json::{Value, json};
@@ -246,6 +247,21 @@ fn authorize(rules: &Value, certificate: &[u8], head: &[(&str, &str)]) -> String
 }
 
 const DENIED: &str = "not_authorized";
+
+#[test]
+fn an_organization_has_no_case() {
+    for (one, other) in [
+        ("ACME  Ltd ", "acme ltd"),
+        ("M\u{dc}LLER", "m\u{fc}ller"),
+        (
+            "\u{39f}\u{394}\u{39f}\u{3a3}",
+            "\u{3bf}\u{3b4}\u{3bf}\u{3c2}",
+        ),
+    ] {
+        assert_eq!(comparable(one), comparable(other));
+        assert_eq!(comparable(one), comparable(&one.to_lowercase()));
+    }
+}
 
 #[test]
 fn the_first_rule_that_matches_decides() {

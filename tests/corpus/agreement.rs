@@ -1,8 +1,8 @@
-//! What is accepted is read as OpenSSL reads it.
+//! What is accepted is read as OpenSSL reads it, and as x509-parser does.
 
 use crate::inspect::{Report, inspect};
 use crate::vectors::{CERTIFICATES, Vector};
-use crate::{openssl, parallel};
+use crate::{openssl, parallel, x509_parser};
 
 /// Read here and not by OpenSSL: a commonName that is no character string, and has a tag of no type that
 /// OpenSSL knows. It names nobody.
@@ -52,6 +52,15 @@ fn inspect_agrees_with_openssl_on_every_field() {
     assert_eq!(names(&Outcome::AgreedButForKey), UNPRINTABLE_KEYS);
     assert_eq!(outcomes.len(), CERTIFICATES_IN_ALL);
     assert!(names(&Outcome::Agreed).len() >= 500);
+}
+
+#[test]
+fn x509_parser_reads_every_certificate_as_we_do() {
+    let disagreements = CERTIFICATES.iter().filter_map(|vector| {
+        let disagreement = x509_parser::disagreement(&vector.read().ok()?)?;
+        Some((vector.name.as_str(), disagreement))
+    });
+    assert_eq!(disagreements.collect::<Vec<_>>(), []);
 }
 
 fn compare(vector: &Vector) -> Outcome {

@@ -1,12 +1,13 @@
 //! One more element at the end of every SEQUENCE, SET and extension: where OpenSSL does not know what to do with
-//! it, the certificate is refused.
+//! it, the certificate is refused; where it is not, x509-parser reads the same.
 
 use std::fs;
 
+use mtls_identity::certificate::PeerCertificate;
 use mtls_identity::der::{Element, Elements};
 
 use crate::vectors::{CERTIFICATES, Form, Vector};
-use crate::{openssl, parallel};
+use crate::{openssl, parallel, x509_parser};
 
 /// Between them they have every kind of extension that a client's certificate has.
 const EXTENDED: [&str; 3] = [
@@ -47,13 +48,30 @@ fn an_element_too_many_is_refused_as_openssl_refuses_it() {
     assert_eq!(accepted, [""; 0], "of {}", extended.len());
 }
 
+#[test]
+fn a_certificate_with_an_element_too_many_is_none_or_read_by_x509_parser_as_well() {
+    let disagreements = parallel::map(&CERTIFICATES, |vector| {
+        let Ok(certificate) = vector.read() else {
+            return Vec::new();
+        };
+        let ways = with_one_more(certificate.der()).into_iter();
+        let read = ways.filter_map(|(place, der)| {
+            let extended = PeerCertificate::from_der(der).ok()?;
+            let disagreement = x509_parser::disagreement(&extended)?;
+            Some(format!("{}{place}: {disagreement}", vector.name))
+        });
+        read.collect()
+    });
+    assert_eq!(disagreements.concat(), [""; 0]);
+}
+
 /// All the ways to put one more element somewhere into these, each with its place: the numbers of the elements
-/// around it, from 0.
-fn with_one_more(elements: &[u8]) -> Vec<(String, Vec<u8>)> {
+/// around it, from 0. None into what is no DER, as in a field of a type that nobody knows.
+pub(crate) fn with_one_more(elements: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let read: Result<Vec<_>, _> = Elements::of(elements).collect();
     let mut ways = Vec::new();
     let mut before = 0;
-    for (number, element) in Elements::of(elements).enumerate() {
-        let element = element.unwrap();
+    for (number, element) in read.unwrap_or_default().into_iter().enumerate() {
         let behind = before + element.raw.len();
         for (place, contents) in contents_with_one_more(element) {
             let changed = encode(element.tag, &contents);
@@ -77,7 +95,7 @@ fn contents_with_one_more(element: Element<'_>) -> Vec<(String, Vec<u8>)> {
     ways
 }
 
-fn encode(tag: u8, contents: &[u8]) -> Vec<u8> {
+pub(crate) fn encode(tag: u8, contents: &[u8]) -> Vec<u8> {
     let [.., high, low] = contents.len().to_be_bytes();
     let length = match contents.len() {
         0..0x80 => vec![low],

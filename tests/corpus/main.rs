@@ -23,6 +23,7 @@ mod artifacts;
 
 mod agreement;
 mod distinguished_name;
+mod extension;
 mod insertion;
 mod inspect;
 mod mutation;
@@ -30,3 +31,4 @@ mod openssl;
 mod parallel;
 mod refusal;
 mod vectors;
+mod x509_parser;

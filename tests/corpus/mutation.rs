@@ -1,12 +1,14 @@
-//! Every certificate damaged at every place: nothing panics, and what is still accepted names nobody in two ways.
+//! Every certificate damaged at every place: nothing panics, and what is still accepted is read by x509-parser as it
+//! is here, and names nobody in two ways.
 
 use std::rc::Rc;
 
+use data_encoding::HEXLOWER;
 use mtls_identity::certificate::PeerCertificate;
 
-use crate::parallel;
 use crate::properties::certificate::it_names_nobody_in_two_ways;
 use crate::vectors::CERTIFICATES;
+use crate::{parallel, x509_parser};
 
 #[test]
 fn a_certificate_that_is_cut_is_none() {
@@ -44,7 +46,17 @@ fn a_certificate_with_a_flipped_byte_is_none_or_names_nobody_in_two_ways() {
             der[place] ^= MASKS[place % MASKS.len()];
             PeerCertificate::from_der(der).ok()
         });
-        let changed = flipped.filter(|flipped| !has_the_names_of(flipped, &original));
+        let read = flipped.inspect(|flipped| {
+            let disagreement = x509_parser::disagreement(flipped);
+            assert_eq!(
+                disagreement,
+                None,
+                "{} {}",
+                vector.name,
+                HEXLOWER.encode(flipped.der())
+            );
+        });
+        let changed = read.filter(|flipped| !has_the_names_of(flipped, &original));
         let checked =
             changed.inspect(|flipped| it_names_nobody_in_two_ways(&Rc::new(flipped.clone())));
         checked.count()
