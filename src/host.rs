@@ -207,11 +207,25 @@ impl Plugin {
         answers: &Answers,
     ) -> Result<Rc<Caller>, Reason> {
         let id = connection_id(answers)?;
-        let forwarded = || head.forwarded();
         let mut connections = self.connections.borrow_mut();
-        if let Some(known) = id.and_then(|id| connections.known(id)) {
-            return Ok(known.caller(&self.configuration, forwarded));
+        match id.and_then(|id| connections.known(id)) {
+            Some(known) => Ok(known.caller(&self.configuration, || head.forwarded())),
+            None => self.newcomer(id, &mut connections, head, now, answers),
         }
+    }
+
+    /// The same for a connection that is not remembered; kept apart from what every request runs through.
+    #[cold]
+    #[inline(never)]
+    fn newcomer(
+        &self,
+        id: Option<u64>,
+        connections: &mut RecentConnections,
+        head: &RequestHead<'_>,
+        now: Timestamp,
+        answers: &Answers,
+    ) -> Result<Rc<Caller>, Reason> {
+        let forwarded = || head.forwarded();
         let direct = match read_direct_peer(forwarded, answers)? {
             Ok(Some(direct)) => direct,
             nobody => return Ok(Rc::new(self.configuration.caller(&nobody, None))),

@@ -33,25 +33,17 @@ impl LimitKey {
 }
 
 /// Somebody's state. One whose time has come is the same as none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Entry {
     key: u64,
     state: TheoreticalArrivalTime,
 }
 
-/// The bytes of a slot.
+/// A slot: its entries, each in the bytes that are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot {
-    bytes: [[u8; ENTRY]; ENTRIES],
+    entries: [[u8; ENTRY]; ENTRIES],
     used: usize,
-}
-
-impl Slot {
-    /// What to write.
-    pub fn as_bytes(&self) -> &[u8] {
-        let used = self.bytes.get(..self.used).unwrap_or_default();
-        used.as_flattened()
-    }
 }
 
 /// What became of a charge.
@@ -71,8 +63,8 @@ pub struct Charged {
 /// use, the one with the least used gives way: its user starts with a full budget, and nobody else is
 /// touched. A slot that is not one (of another length, say) counts as empty.
 pub fn charge(slot: &[u8], key: LimitKey, quota: &Quota, now: Nanoseconds) -> Charged {
-    let mut entries = read(slot);
-    let known = entries.iter().find(|entry| entry.key == key.0);
+    let mut slot = Slot::read(slot);
+    let known = slot.entries().find(|entry| entry.key == key.0);
     let state = known.map_or(0, |entry| entry.state);
     let verdict = quota.decide(state, now);
     match verdict {
@@ -82,69 +74,84 @@ pub fn charge(slot: &[u8], key: LimitKey, quota: &Quota, now: Nanoseconds) -> Ch
             slot: None,
         },
         Verdict::Allowed(next) => {
-            let entry = Entry {
-                key: key.0,
-                state: next,
-            };
-            keep(entry, &mut entries, now);
+            slot.keep(key.0, next, now);
             Charged {
                 verdict,
                 state: next,
-                slot: Some(write(&entries, now)),
+                slot: Some(slot),
             }
         }
     }
 }
 
-/// In its own place, else in one that is free, else in that of the one with the least used.
-fn keep(entry: Entry, entries: &mut [Entry; ENTRIES], now: Nanoseconds) {
-    let precedence = |other: &&mut Entry| match (other.key == entry.key, other.state > now) {
-        (true, _) => 0,
-        (false, false) => 1,
-        (false, true) => other.state,
-    };
-    if let Some(place) = entries.iter_mut().min_by_key(precedence) {
-        *place = entry;
+impl Slot {
+    /// What to write.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.stored().as_flattened()
     }
-}
 
-fn read(slot: &[u8]) -> [Entry; ENTRIES] {
-    let mut entries = [Entry::default(); ENTRIES];
-    let (known, rest) = slot.as_chunks::<ENTRY>();
-    if rest.is_empty() && known.len() <= ENTRIES {
-        for (entry, bytes) in entries.iter_mut().zip(known) {
-            *entry = Entry::of(*bytes);
+    fn stored(&self) -> &[[u8; ENTRY]] {
+        self.entries.get(..self.used).unwrap_or_default()
+    }
+
+    fn entries(&self) -> impl Iterator<Item = Entry> {
+        self.stored().iter().map(Entry::of)
+    }
+
+    fn read(bytes: &[u8]) -> Self {
+        let mut slot = Self {
+            entries: [[0; ENTRY]; ENTRIES],
+            used: 0,
+        };
+        let (stored, rest) = bytes.as_chunks();
+        if let (Some(entries), []) = (slot.entries.get_mut(..stored.len()), rest) {
+            entries.copy_from_slice(stored);
+            slot.used = stored.len();
+        }
+        slot
+    }
+
+    /// In its own place, else in that of one whose time has come, else in a new one, else in that of the one with the
+    /// least used.
+    fn keep(&mut self, key: u64, state: TheoreticalArrivalTime, now: Nanoseconds) {
+        let precedence = |other: &Entry| match (other.key == key, other.state > now) {
+            (true, _) => 0,
+            (false, false) => 1,
+            (false, true) => other.state,
+        };
+        let ranks = self.entries().map(|other| precedence(&other)).enumerate();
+        let place = match ranks.min_by_key(|(_, rank)| *rank) {
+            Some((place, rank)) if rank <= 1 || self.used == ENTRIES => place,
+            Some(_) | None => self.used,
+        };
+        if let Some(entry) = self.entries.get_mut(place) {
+            *entry = Entry { key, state }.to_bytes();
+            self.used = self.used.max(place + 1);
         }
     }
-    entries
-}
-
-fn write(entries: &[Entry; ENTRIES], now: Nanoseconds) -> Slot {
-    let mut slot = Slot {
-        bytes: [[0; ENTRY]; ENTRIES],
-        used: 0,
-    };
-    let in_use = entries.iter().filter(|entry| entry.state > now);
-    for (place, entry) in slot.bytes.iter_mut().zip(in_use) {
-        *place = entry.to_bytes();
-        slot.used += 1;
-    }
-    slot
 }
 
 impl Entry {
-    fn of(bytes: [u8; ENTRY]) -> Self {
-        // Both halves in one number: the state is the upper one.
-        let both = u128::from_le_bytes(bytes);
-        let low = |number: u128| u64::try_from(number & u128::from(u64::MAX)).unwrap_or_default();
+    fn of(bytes: &[u8; ENTRY]) -> Self {
+        let halves = bytes.as_chunks().0;
+        let mut numbers = halves.iter().map(|half| u64::from_le_bytes(*half));
         Self {
-            key: low(both),
-            state: low(both >> u64::BITS),
+            key: numbers.next().unwrap_or_default(),
+            state: numbers.next().unwrap_or_default(),
         }
     }
 
     fn to_bytes(self) -> [u8; ENTRY] {
-        (u128::from(self.key) | u128::from(self.state) << u64::BITS).to_le_bytes()
+        let mut bytes = [0; ENTRY];
+        for (half, number) in bytes
+            .as_chunks_mut()
+            .0
+            .iter_mut()
+            .zip([self.key, self.state])
+        {
+            *half = number.to_le_bytes();
+        }
+        bytes
     }
 }
 

@@ -11,15 +11,15 @@ use crate::load::Client;
 
 /// Connections of which each makes one request.
 const FIRST: usize = 200;
-/// Connections with a certificate each, and their requests.
+/// Connections with a certificate each, and their requests: a million in all.
 const MANY: usize = 10_000;
-const REQUESTS_EACH: usize = 10;
+const REQUESTS_EACH: usize = 100;
 
-/// Prints both, for the row without a filter and for the default.
+/// Prints both: the first request over a row without a filter, and the memory of the fullest configuration.
 pub(crate) fn report(rows: &[Row], authority: &Authority) {
     let row = |name: &str| rows.iter().find(|row| row.name == name).unwrap();
-    let (none, default) = (row("none"), row("default"));
-    for row in [none, default] {
+    let (none, default, full) = (row("none"), row("default"), row("full"));
+    for row in [none, default, full] {
         row.envoy.signal("CONT");
     }
     let client = rsa_4096(authority);
@@ -29,16 +29,7 @@ pub(crate) fn report(rows: &[Row], authority: &Authority) {
     };
     let added = cheapest(default) - cheapest(none);
     println!("first request of a connection, RSA-4096: {added:.0} µs more than without the filter");
-    for row in [none, default] {
-        let growth = growth(row, authority);
-        println!(
-            "{}: memory of the process after {MANY} connections with as many certificates, {} requests: {:+} KiB after the first tenth, {:+} KiB after all",
-            row.name,
-            MANY * REQUESTS_EACH,
-            growth.0,
-            growth.1
-        );
-    }
+    memory(full, authority);
 }
 
 fn rsa_4096(authority: &Authority) -> Credentials {
@@ -69,11 +60,10 @@ fn first_request(row: &Row, authority: &Authority, credentials: &Credentials) ->
     used.as_nanos() as f64 / FIRST as f64 / 1000.0
 }
 
-/// KiB that the process has grown by, after a tenth and after all.
-fn growth(row: &Row, authority: &Authority) -> (i64, i64) {
+/// What the filter has of memory while clients come and go.
+fn memory(row: &Row, authority: &Authority) {
     let key = KeyPair::generate().unwrap().serialize_pem();
-    let before = kibibytes(row);
-    let mut after_a_tenth = 0;
+    println!("VM at the beginning: {} KiB", row.envoy.largest_vm() / 1024);
     for number in 0..MANY {
         let name = format!("user{number}@example.com");
         let key = KeyPair::from_pem(&key).unwrap();
@@ -81,13 +71,14 @@ fn growth(row: &Row, authority: &Authority) -> (i64, i64) {
         let client = Client::new(row.envoy.address(), authority, &credentials);
         let mut connection = client.connect();
         (0..REQUESTS_EACH).for_each(|_| connection.ask());
-        if number == MANY / 10 {
-            after_a_tenth = kibibytes(row) - before;
+        if (number + 1) % (MANY / 5) == 0 {
+            println!(
+                "VM after {} connections with as many certificates, {} requests: {} KiB; process: {} KiB",
+                number + 1,
+                (number + 1) * REQUESTS_EACH,
+                row.envoy.largest_vm() / 1024,
+                row.envoy.resident_memory() / 1024
+            );
         }
     }
-    (after_a_tenth, kibibytes(row) - before)
-}
-
-fn kibibytes(row: &Row) -> i64 {
-    i64::try_from(row.envoy.resident_memory() / 1024).unwrap()
 }

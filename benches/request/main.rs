@@ -61,7 +61,7 @@ async fn main() {
     let credentials = authority.client("alice@example.com");
     let mut variants = variants::all(&credentials);
     variants.retain(|variant| is_meant(&variant.name));
-    let (processes, rounds) = (number("PROCESSES", 3), number("ROUNDS", 15));
+    let (processes, rounds) = (number("PROCESSES", 3), number("ROUNDS", 12));
     let mut costs: Vec<Cost> = variants.iter().map(|it| Cost::of(&it.name)).collect();
     for process in 1..=processes {
         let mut rows = Vec::new();

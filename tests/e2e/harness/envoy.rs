@@ -174,6 +174,21 @@ impl Envoy {
         self.process.resident_memory()
     }
 
+    /// The bytes of the largest memory that one of its WebAssembly VMs has: what V8 has made usable at the beginning of the
+    /// gigabytes of addresses that it reserves for each.
+    pub(crate) fn largest_vm(&self) -> u64 {
+        const RESERVATION: u64 = 4 << 30;
+        let mappings = self.process.mappings();
+        let pairs = mappings.windows(2).filter_map(|pair| match pair {
+            [(from, to, usable), (start, end, reserved)] => {
+                let is_memory = usable == "rw-p" && reserved == "---p";
+                (is_memory && to == start && end - start > RESERVATION).then_some(to - from)
+            }
+            _ => None,
+        });
+        pairs.max().unwrap()
+    }
+
     /// Waits until its log has this.
     pub(crate) async fn logs(&self, text: &str) {
         let what = format!("the log has {text:?}");

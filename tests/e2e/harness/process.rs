@@ -57,6 +57,18 @@ impl Process {
         kib.parse::<u64>().unwrap() * 1024
     }
 
+    /// Its mappings as in proc(5): where from, where to, and which permissions.
+    pub(crate) fn mappings(&self) -> Vec<(u64, u64, String)> {
+        let maps = fs::read_to_string(format!("/proc/{}/maps", self.child.id())).unwrap();
+        let mapping = |line: &str| {
+            let mut fields = line.split(' ');
+            let (from, to) = fields.next()?.split_once('-')?;
+            let address = |text| u64::from_str_radix(text, 16).ok();
+            Some((address(from)?, address(to)?, fields.next()?.to_owned()))
+        };
+        maps.lines().map(|line| mapping(line).unwrap()).collect()
+    }
+
     fn print_tail(&self) {
         let log = self.log();
         let lines: Vec<_> = log.lines().collect();

@@ -1,0 +1,77 @@
+//! What is worked out once: for a configuration, and for a connection.
+
+use std::hint::black_box;
+use std::process::Command;
+
+use criterion::Criterion;
+use mtls_identity::certificate::PeerCertificate;
+use mtls_identity::config::Configuration;
+use mtls_identity::peer::{ConnectionAttributes, DirectPeer};
+use mtls_identity::pem;
+use rcgen::KeyPair;
+use serde_json::{Map, Value, json};
+
+use crate::certs::Authority;
+use crate::leaf::{Leaf, common_name, organization};
+
+const PINNED: usize = 10_000;
+
+pub(crate) fn benchmarks(criterion: &mut Criterion) {
+    let authority = Authority::new();
+    let small = authority.client("alice@example.com");
+    let leaf = Leaf::of([common_name("alice@example.com"), organization("Acme")]);
+    let large = authority.issue_for(rsa_4096(), &leaf);
+    for (name, credentials) in [("P-256", &small), ("RSA-4096", &large)] {
+        let pem = pem::encode(credentials.certificate());
+        criterion.bench_function(&format!("certificate, {name}"), |bencher| {
+            bencher.iter(|| PeerCertificate::from_pem(black_box(pem.as_bytes())).unwrap());
+        });
+    }
+    let pem = pem::encode(small.certificate());
+    let direct = direct(&pem);
+    let configuration = parse(&full());
+    criterion.bench_function("caller", |bencher| {
+        bencher.iter(|| configuration.caller(black_box(&direct), None));
+    });
+    let pinned = pinned().to_string();
+    criterion.bench_function("configuration, 10,000 pins", |bencher| {
+        bencher.iter(|| Configuration::parse(black_box(pinned.as_bytes())).unwrap());
+    });
+}
+
+/// A peer whose certificate Envoy has validated.
+pub(crate) fn direct(pem: &str) -> Result<Option<DirectPeer>, mtls_identity::denial::Reason> {
+    let attributes = ConnectionAttributes {
+        peer_certificate: Some(pem.as_bytes()),
+        peer_certificate_valid: Some(true),
+        ..ConnectionAttributes::default()
+    };
+    DirectPeer::read(&attributes, None)
+}
+
+pub(crate) fn parse(configuration: &Value) -> Configuration {
+    Configuration::parse(configuration.to_string().as_bytes()).unwrap()
+}
+
+/// As `full` of the other benchmark, but for the pin.
+pub(crate) fn full() -> Value {
+    json!({
+        "headers": {"set": {"x-ssl-client-verify": "verify"}},
+        "rate_limit": {"default": {"rate": "1000000/s", "burst": 1_000_000}},
+        "audit": {"access_log": true},
+    })
+}
+
+fn pinned() -> Value {
+    let pins = (0..PINNED).map(|user| {
+        let name = format!("user{user}@example.com");
+        (name, json!([format!("sha256:{user:064x}")]))
+    });
+    json!({"pins": pins.collect::<Map<_, _>>()})
+}
+
+fn rsa_4096() -> KeyPair {
+    let arguments = "genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:4096".split(' ');
+    let made = Command::new("openssl").args(arguments).output().unwrap();
+    KeyPair::from_pem(&String::from_utf8(made.stdout).unwrap()).unwrap()
+}

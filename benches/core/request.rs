@@ -1,0 +1,102 @@
+//! What every request asks of the core.
+
+use std::hint::black_box;
+use std::time::UNIX_EPOCH;
+
+use criterion::Criterion;
+use mtls_identity::audit;
+use mtls_identity::config::Configuration;
+use mtls_identity::limit_table;
+use mtls_identity::pem;
+use mtls_identity::rate_limit::Allowance;
+use mtls_identity::request_head::{Field, RequestHead, write_map};
+use mtls_identity::timestamp::Timestamp;
+use serde_json::{Value, json};
+
+use crate::certs::Authority;
+use crate::connection::{direct, full, parse};
+
+/// As Envoy has them at the filter, for the request of the other benchmark.
+const FIELDS: [Field<'static>; 12] = [
+    (b":authority", b"gateway.example.com"),
+    (b":path", b"/mcp?session=1"),
+    (b":method", b"GET"),
+    (b":scheme", b"https"),
+    (b"user-agent", b"bench/1.0"),
+    (b"accept", b"application/json, text/event-stream"),
+    (b"accept-encoding", b"gzip, deflate"),
+    (b"mcp-protocol-version", b"2025-06-18"),
+    (b"mcp-session-id", b"0a1b2c3d4e5f60718293a4b5c6d7e8f9"),
+    (b"x-forwarded-for", b"127.0.0.1"),
+    (b"x-forwarded-proto", b"https"),
+    (b"x-request-id", b"2f0b7d5e-0000-4000-8000-000000000000"),
+];
+
+pub(crate) fn benchmarks(criterion: &mut Criterion) {
+    let pem = pem::encode(Authority::new().client("alice@example.com").certificate());
+    let map = write_map(FIELDS);
+    criterion.bench_function("head", |bencher| {
+        bencher.iter(|| RequestHead::read(black_box(&map)).unwrap());
+    });
+    let head = RequestHead::read(&map).unwrap();
+    let default = Configuration::parse(b"{}").unwrap();
+    criterion.bench_function("owned names", |bencher| {
+        bencher.iter(|| default.owned_names(black_box(&head)).count());
+    });
+    let ruled = parse(&ruled());
+    for (name, configuration) in [
+        ("{}", &default),
+        ("full", &parse(&full())),
+        ("1,000 rules", &ruled),
+    ] {
+        serve(criterion, name, configuration, &head, &pem);
+    }
+}
+
+fn serve(
+    criterion: &mut Criterion,
+    name: &str,
+    configuration: &Configuration,
+    head: &RequestHead<'_>,
+    pem: &str,
+) {
+    let caller = configuration.caller(&direct(pem), None);
+    let since = UNIX_EPOCH.elapsed().unwrap();
+    let now = Timestamp::from_unix(i64::try_from(since.as_secs()).unwrap());
+    let at = u64::try_from(since.as_nanos()).unwrap();
+    let mut slot = Vec::new();
+    let mut charge = |charge: &mtls_identity::rate_limit::Charge| {
+        let charged = limit_table::charge(&slot, charge.key, &charge.quota, at);
+        if let Some(next) = &charged.slot {
+            next.as_bytes().clone_into(&mut slot);
+        }
+        Ok(Allowance::after(charge, &charged, at))
+    };
+    let outcome = configuration.serve(head, now, &caller, &mut charge);
+    assert!(outcome.decision.reason().is_none(), "{outcome:?}");
+    criterion.bench_function(&format!("serve, {name}"), |bencher| {
+        bencher.iter(|| configuration.serve(black_box(head), now, &caller, &mut charge));
+    });
+    let mut record = Vec::new();
+    criterion.bench_function(&format!("record, {name}"), |bencher| {
+        bencher.iter(|| {
+            let former = std::mem::take(&mut record);
+            record = audit::record(&outcome, black_box(head), b"192.0.2.1:50000", former);
+        });
+    });
+}
+
+/// Rules of which only the last one matches.
+fn ruled() -> Value {
+    let rule = |number: usize| {
+        json!({
+            "name": format!("rule {number}"),
+            "action": "allow",
+            "identities": [format!("*@unit{number}.example.com")],
+            "paths": [format!("/servers/{number}/*")],
+        })
+    };
+    let all = json!({"name": "staff", "action": "allow", "identities": ["*@example.com"]});
+    let rules: Vec<_> = (0..1000).map(rule).chain([all]).collect();
+    json!({"authorization": {"rules": rules}})
+}
