@@ -167,6 +167,7 @@ mod tests {
             assert_eq!(is_count(contents), expected, "{contents:02x?}");
         }
     }
+
     #[test]
     fn the_bits_of_a_bit_string_that_are_not_used_are_zero() {
         for (contents, expected) in [

@@ -13,7 +13,10 @@ use crate::rate_limit::{Allowance, Charge};
 const ATTEMPTS: usize = 1000;
 
 /// Written when every slot is there.
-const CREATED: &[u8] = b"mtls_identity.limit";
+const CREATED: &[u8] = b"mtls_identity.slots";
+
+/// What the name of a slot begins with.
+const SLOT: &[u8] = b"mtls_identity.slot.";
 
 /// Makes every slot, if that was not done yet.
 ///
@@ -37,10 +40,10 @@ fn exists(key: &[u8], answers: &Answers) -> bool {
 }
 
 /// The name of a slot: its number in two bytes behind a prefix.
-fn key(slot: u64) -> [u8; CREATED.len() + 2] {
-    let mut key = [0; CREATED.len() + 2];
+fn key(slot: u64) -> [u8; SLOT.len() + 2] {
+    let mut key = [0; SLOT.len() + 2];
     let [.., high, low] = slot.to_be_bytes();
-    let bytes = CREATED.iter().copied().chain([high, low]);
+    let bytes = SLOT.iter().copied().chain([high, low]);
     key.iter_mut().zip(bytes).for_each(|(to, byte)| *to = byte);
     key
 }

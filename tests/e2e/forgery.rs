@@ -3,12 +3,13 @@
 //! The listener's own defences in front of the filter are taken out here: the filter is on trial.
 
 use hyper::Request;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::bootstrap::Bootstrap;
 use crate::harness::client::{Client, empty};
 use crate::harness::forged::{
-    assert_nobody, assert_only_user, filter_alone, http2_fields, lines, owning,
+    FORGED, assert_nobody, assert_nothing_forged, assert_only_user, filter_alone, http2_fields,
+    lines, owning,
 };
 use crate::harness::gateway::Received;
 use crate::harness::leaf::{Leaf, organizational_unit};
@@ -236,4 +237,75 @@ async fn the_shipped_listener_refuses_names_with_underscores_and_strips_the_rest
         assert_eq!(answer.status, expected, "{line}");
     }
     site.gateway.received().iter().for_each(assert_alice);
+}
+
+/// Envoy keeps these apart from all other headers, joins what comes twice, or writes them itself.
+const OF_ENVOY: [&str; 11] = [
+    "authorization",
+    "cookie",
+    "grpc-timeout",
+    "origin",
+    "referer",
+    "user-agent",
+    "via",
+    "x-envoy-original-path",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-request-id",
+];
+
+#[tokio::test]
+async fn a_header_that_envoy_treats_in_its_own_way_has_one_value_as_well() {
+    for name in OF_ENVOY {
+        let plugin = json!({"headers": {"user": name}});
+        let site = guarded().plugin(plugin).start().await;
+        let client = site.client(ALICE);
+        let line = format!("{}: {FORGED}", name.to_ascii_uppercase());
+        let request = get_bytes("/", [&line, &line]);
+        assert_eq!(client.raw(&request).await.unwrap().status, 200, "{name}");
+        let field = [(name, FORGED), (name, FORGED)];
+        let answer = client.http2().get_with("/", &field).await.unwrap();
+        assert_eq!(answer.status, 200, "{name}");
+        for received in site.gateway.received() {
+            assert_nothing_forged(&received);
+            assert_eq!(received.values(name), [ALICE], "{name}");
+        }
+    }
+}
+
+/// A second filter behind the first, under the same `vm_id`: another configuration in the same VM.
+fn followed_by_another(envoy: &mut Bootstrap) {
+    let filters = envoy.http_filters();
+    let is_wasm = |filter: &Value| filter["name"] == "mtls_identity";
+    let place = filters.iter().position(is_wasm).unwrap();
+    let mut other = filters[place].clone();
+    other["name"] = json!("other");
+    let plugin = &mut other["typed_config"]["config"];
+    plugin["name"] = json!("other");
+    let value = json!({"headers": {"user": "x-other-user"}, "audit": {"log": "none"}}).to_string();
+    plugin["configuration"]["value"] = json!(value);
+    filters.insert(place + 1, other);
+}
+
+#[tokio::test]
+async fn two_configurations_in_one_vm_each_serve_as_their_own() {
+    // The guard asks for the first filter's mark, which the second removes.
+    let site = guarded()
+        .edit(followed_by_another)
+        .edit(Bootstrap::remove_guard)
+        .start()
+        .await;
+    let forged = ["X-Other-User: root", "x-role: root", "x_other_user: root"];
+    for user in [ALICE, "bob@example.com", ALICE] {
+        let client = site.client(user);
+        let answer = client.raw(&get_bytes("/", forged)).await.unwrap();
+        let received = answer.gateway();
+        assert_eq!(received.values("x-other-user"), [user]);
+        assert_eq!(
+            received.user(),
+            [""; 0],
+            "the second removes what the first has set"
+        );
+        assert!(received.headers.iter().all(|(_, value)| value != "root"));
+    }
 }

@@ -36,6 +36,7 @@ mod kubernetes;
 mod limits;
 mod load;
 mod migration;
+mod module;
 mod monitoring;
 mod older_envoy;
 mod pages;

@@ -16,6 +16,8 @@ struct Memory {
     fixed: UnsafeCell<[u8; SIZE]>,
     used: Cell<usize>,
     allocated: RefCell<Vec<Box<[u8]>>>,
+    /// How many callbacks run, one inside of the other.
+    callbacks: Cell<usize>,
 }
 
 // SAFETY: proxy-wasm has no threads; without them nothing is shared between any.
@@ -26,6 +28,7 @@ static MEMORY: Memory = Memory {
     fixed: UnsafeCell::new([0; SIZE]),
     used: Cell::new(0),
     allocated: RefCell::new(Vec::new()),
+    callbacks: Cell::new(0),
 };
 
 impl Memory {
@@ -57,28 +60,28 @@ extern "C" fn proxy_on_memory_allocate(size: usize) -> *mut u8 {
     MEMORY.place(size)
 }
 
-/// The answers of one callback.
+/// The answers to a callback.
 pub struct Answers {
-    used_before: usize,
-    allocated_before: usize,
+    _of_this_module_only: (),
 }
 
 /// Runs a callback; what the proxy answers lives as long as that.
 pub fn answering<T>(callback: impl FnOnce(&Answers) -> T) -> T {
-    let answers = Answers {
-        used_before: MEMORY.used.get(),
-        allocated_before: MEMORY.allocated.borrow().len(),
-    };
-    callback(&answers)
+    MEMORY.callbacks.set(MEMORY.callbacks.get() + 1);
+    callback(&Answers {
+        _of_this_module_only: (),
+    })
 }
 
-/// Should a callback ever run inside of another, it releases its own answers only.
+/// Should a callback ever run inside of another, all memory is released with the outer one.
 impl Drop for Answers {
     fn drop(&mut self) {
-        MEMORY.used.set(self.used_before);
-        let mut allocated = MEMORY.allocated.borrow_mut();
-        if allocated.len() > self.allocated_before {
-            allocated.truncate(self.allocated_before);
+        MEMORY.callbacks.set(MEMORY.callbacks.get() - 1);
+        if MEMORY.callbacks.get() == 0 {
+            MEMORY.used.set(0);
+            if !MEMORY.allocated.borrow().is_empty() {
+                MEMORY.allocated.borrow_mut().clear();
+            }
         }
     }
 }
@@ -93,7 +96,7 @@ impl Answers {
         match done(call(&raw mut bytes, &raw mut size)) {
             Ok(()) if bytes.is_null() || size == 0 => Ok(Some(&[])),
             // SAFETY: the proxy has asked for so many bytes, has written all of them and keeps no pointer; nobody else gets
-            // their place before this value is gone, which the slice cannot outlive.
+            // their place while any `Answers` is there, and the slice cannot outlive this one.
             Ok(()) => Ok(Some(unsafe { std::slice::from_raw_parts(bytes, size) })),
             Err(Status::NOT_FOUND) => Ok(None),
             Err(status) => Err(status),

@@ -66,7 +66,11 @@ unsafe extern "C" {
         bytes: *mut *mut u8,
         found: *mut usize,
     ) -> u32;
-    pub(crate) fn proxy_get_header_map_pairs(kind: u32, bytes: *mut *mut u8, size: *mut usize) -> u32;
+    pub(crate) fn proxy_get_header_map_pairs(
+        kind: u32,
+        bytes: *mut *mut u8,
+        size: *mut usize,
+    ) -> u32;
     fn proxy_add_header_map_value(
         kind: u32,
         name: *const u8,
@@ -211,7 +215,8 @@ pub fn set_property(path: &[u8], value: &[u8]) -> Result<(), Status> {
     done(unsafe { proxy_set_property(path.as_ptr(), path.len(), value.as_ptr(), value.len()) })
 }
 
-/// Sets a value of the shared data; with a number, only if nobody has written since it was read.
+/// Sets a value of the shared data; with a number, only if nobody has written since it was read. The proxy gives no
+/// value the number 0, which stands for none.
 ///
 /// # Errors
 /// [`Status::CAS_MISMATCH`] when somebody has; else the proxy's [`Status`].

@@ -1,7 +1,7 @@
 //! proxy-wasm 0.2.1, as much of it as the filter uses: [`calls`] into the proxy, and the callbacks that [`filter!`]
 //! exports.
 //!
-//! All of the filter's code that the compiler cannot prove safe is here, and nothing else is. It is written for Envoy's
+//! All of the filter's code that the compiler cannot prove safe is here. It is written for Envoy's
 //! price list: a context is an entry in a table, an answer stays where the proxy has written it, no status panics,
 //! and what is not exported is not called.
 #![cfg(target_arch = "wasm32")]
