@@ -17,7 +17,8 @@ use crate::timestamp::Timestamp;
 /// The OBJECT IDENTIFIER of the subjectAltName, 2.5.29.17.
 pub(crate) const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 17];
 
-/// Whether the value of an extension has the shape of its kind; an unknown kind may have any.
+/// Whether the value of an extension has the shape of its kind; an unknown kind may have any. The subjectAltName is not asked
+/// of here: it is read, by [`crate::subject_alt_name`].
 pub(crate) fn has_shape(oid: &[u8], value: &[u8]) -> bool {
     let mut known = EXTENSIONS.iter().filter(|(kind, _)| *kind == oid);
     known
@@ -30,7 +31,6 @@ const EXTENSIONS: &[(&[u8], Shape)] = &[
     // RFC 5280 section 4.2.1, id-ce.
     (&[0x55, 0x1d, 14], OCTET_STRING),
     (&[0x55, 0x1d, 15], BIT_STRING),
-    (SUBJECT_ALT_NAME, GENERAL_NAMES),
     (&[0x55, 0x1d, 18], GENERAL_NAMES),
     (
         &[0x55, 0x1d, 19],

@@ -6,7 +6,8 @@ use thiserror::Error;
 
 use crate::attribute_type::AttributeType;
 use crate::der::{DerError, Element, tag};
-use crate::rfc4514::{ComparableName, ComparableValue, insert_in_order};
+use crate::rfc4514::{ComparableName, ComparableValue};
+use crate::sorted::sorted;
 
 /// The most attributes of a name: certificates are kept for their connections, and a name of thousands of
 /// empty attributes would be a hundred times its DER.
@@ -174,11 +175,7 @@ impl DistinguishedName {
     /// The name as it is compared with one that a person wrote.
     pub fn comparable(&self) -> ComparableName {
         let attributes = |relative: &Vec<Attribute>| {
-            let mut attributes = Vec::new();
-            for attribute in relative {
-                insert_in_order(&mut attributes, attribute.comparable());
-            }
-            attributes
+            sorted(relative.iter().map(Attribute::comparable).collect())
         };
         self.relative.iter().rev().map(attributes).collect()
     }

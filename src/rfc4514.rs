@@ -5,6 +5,7 @@ use thiserror::Error;
 use crate::attribute_type::AttributeType;
 use crate::encoding::bytes_of_hex;
 use crate::name::AttributeValue;
+use crate::sorted::sorted;
 
 /// Why text is no distinguished name.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -55,7 +56,7 @@ pub fn parse(text: &str) -> Result<ComparableName, NameTextError> {
     loop {
         let (attribute, separator, behind) = take_attribute(rest)?;
         if let Some(last) = name.last_mut() {
-            insert_in_order(last, attribute);
+            last.push(attribute);
         }
         match separator {
             None => break,
@@ -64,16 +65,7 @@ pub fn parse(text: &str) -> Result<ComparableName, NameTextError> {
         }
         rest = behind;
     }
-    Ok(name)
-}
-
-/// Puts an attribute to its place among the others of its RelativeDistinguishedName, of which there is mostly none.
-pub(crate) fn insert_in_order(
-    attributes: &mut ComparableAttributes,
-    attribute: (String, ComparableValue),
-) {
-    let place = attributes.partition_point(|before| *before <= attribute);
-    attributes.insert(place, attribute);
+    Ok(name.into_iter().map(sorted).collect())
 }
 
 type Attribute<'a> = ((String, ComparableValue), Option<u8>, &'a [u8]);
