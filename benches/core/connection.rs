@@ -1,17 +1,17 @@
 //! What is worked out once: for a configuration, and for a connection.
 
 use std::hint::black_box;
-use std::process::Command;
 
 use criterion::Criterion;
 use mtls_identity::certificate::PeerCertificate;
 use mtls_identity::config::Configuration;
-use mtls_identity::peer::{ConnectionAttributes, DirectPeer};
+use mtls_identity::denial::Reason;
+use mtls_identity::peer::DirectPeer;
 use mtls_identity::pem;
-use rcgen::KeyPair;
 use serde_json::{Map, Value, json};
 
 use crate::certs::Authority;
+use crate::decision::{configuration, validated};
 use crate::leaf::{Leaf, common_name, organization};
 
 const PINNED: usize = 10_000;
@@ -20,7 +20,7 @@ pub(crate) fn benchmarks(criterion: &mut Criterion) {
     let authority = Authority::new();
     let small = authority.client("alice@example.com");
     let leaf = Leaf::of([common_name("alice@example.com"), organization("Acme")]);
-    let large = authority.issue_for(rsa_4096(), &leaf);
+    let large = authority.issue_rsa_4096(&leaf);
     for (name, credentials) in [("P-256", &small), ("RSA-4096", &large)] {
         let pem = pem::encode(credentials.certificate());
         criterion.bench_function(&format!("certificate, {name}"), |bencher| {
@@ -29,9 +29,9 @@ pub(crate) fn benchmarks(criterion: &mut Criterion) {
     }
     let pem = pem::encode(small.certificate());
     let direct = direct(&pem);
-    let configuration = parse(&full());
+    let full = configuration(&full());
     criterion.bench_function("caller", |bencher| {
-        bencher.iter(|| configuration.caller(black_box(&direct), None));
+        bencher.iter(|| full.caller(black_box(&direct), None));
     });
     let pinned = pinned().to_string();
     criterion.bench_function("configuration, 10,000 pins", |bencher| {
@@ -40,17 +40,8 @@ pub(crate) fn benchmarks(criterion: &mut Criterion) {
 }
 
 /// A peer whose certificate Envoy has validated.
-pub(crate) fn direct(pem: &str) -> Result<Option<DirectPeer>, mtls_identity::denial::Reason> {
-    let attributes = ConnectionAttributes {
-        peer_certificate: Some(pem.as_bytes()),
-        peer_certificate_valid: Some(true),
-        ..ConnectionAttributes::default()
-    };
-    DirectPeer::read(&attributes, None)
-}
-
-pub(crate) fn parse(configuration: &Value) -> Configuration {
-    Configuration::parse(configuration.to_string().as_bytes()).unwrap()
+pub(crate) fn direct(pem: &str) -> Result<Option<DirectPeer>, Reason> {
+    DirectPeer::read(&validated(pem), None)
 }
 
 /// As `full` of the other benchmark, but for the pin.
@@ -68,10 +59,4 @@ fn pinned() -> Value {
         (name, json!([format!("sha256:{user:064x}")]))
     });
     json!({"pins": pins.collect::<Map<_, _>>()})
-}
-
-fn rsa_4096() -> KeyPair {
-    let arguments = "genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:4096".split(' ');
-    let made = Command::new("openssl").args(arguments).output().unwrap();
-    KeyPair::from_pem(&String::from_utf8(made.stdout).unwrap()).unwrap()
 }

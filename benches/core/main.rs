@@ -22,6 +22,10 @@ mod der;
 #[path = "../../tests/e2e/harness/leaf.rs"]
 mod leaf;
 
+#[allow(dead_code, unused_imports, reason = "the tests use the rest of it")]
+#[path = "../../tests/core/decision.rs"]
+mod decision;
+
 mod connection;
 mod request;
 

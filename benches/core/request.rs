@@ -1,20 +1,19 @@
 //! What every request asks of the core.
 
 use std::hint::black_box;
-use std::time::UNIX_EPOCH;
 
 use criterion::Criterion;
 use mtls_identity::audit;
 use mtls_identity::config::Configuration;
 use mtls_identity::limit_table;
 use mtls_identity::pem;
-use mtls_identity::rate_limit::Allowance;
+use mtls_identity::rate_limit::{Allowance, Charge};
 use mtls_identity::request_head::{Field, RequestHead, write_map};
-use mtls_identity::timestamp::Timestamp;
 use serde_json::{Value, json};
 
 use crate::certs::Authority;
-use crate::connection::{direct, full, parse};
+use crate::connection::{direct, full};
+use crate::decision::{configuration, now};
 
 /// As Envoy has them at the filter, for the request of the other benchmark.
 const FIELDS: [Field<'static>; 12] = [
@@ -43,10 +42,10 @@ pub(crate) fn benchmarks(criterion: &mut Criterion) {
     criterion.bench_function("owned names", |bencher| {
         bencher.iter(|| default.owned_names(black_box(&head)).count());
     });
-    let ruled = parse(&ruled());
+    let ruled = configuration(&ruled());
     for (name, configuration) in [
         ("{}", &default),
-        ("full", &parse(&full())),
+        ("full", &configuration(&full())),
         ("1,000 rules", &ruled),
     ] {
         serve(criterion, name, configuration, &head, &pem);
@@ -61,11 +60,10 @@ fn serve(
     pem: &str,
 ) {
     let caller = configuration.caller(&direct(pem), None);
-    let since = UNIX_EPOCH.elapsed().unwrap();
-    let now = Timestamp::from_unix(i64::try_from(since.as_secs()).unwrap());
-    let at = u64::try_from(since.as_nanos()).unwrap();
+    let now = now();
+    let at = u64::try_from(now.unix()).unwrap() * 1_000_000_000;
     let mut slot = Vec::new();
-    let mut charge = |charge: &mtls_identity::rate_limit::Charge| {
+    let mut charge = |charge: &Charge| {
         let charged = limit_table::charge(&slot, charge.key, &charge.quota, at);
         if let Some(next) = &charged.slot {
             next.as_bytes().clone_into(&mut slot);

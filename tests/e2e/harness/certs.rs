@@ -1,5 +1,6 @@
 //! A certificate authority for one test: everything it trusts and everything it issues is new.
 
+use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use data_encoding::{BASE64, HEXLOWER};
@@ -76,6 +77,14 @@ impl Authority {
     }
 
     /// The certificate alone: for many of one key.
+    /// The same with an RSA key of 4,096 bits: as large as certificates in wide use are.
+    pub(crate) fn issue_rsa_4096(&self, leaf: &Leaf) -> Credentials {
+        let arguments = "genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:4096".split(' ');
+        let made = Command::new("openssl").args(arguments).output().unwrap();
+        let key = String::from_utf8(made.stdout).unwrap();
+        self.issue_for(KeyPair::from_pem(&key).unwrap(), leaf)
+    }
+
     pub(crate) fn certify(&self, key: &KeyPair, leaf: &Leaf) -> CertificateDer<'static> {
         leaf.sign(key, &self.name, self.issuer.key()).into()
     }
