@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-mod commands;
+mod cli;
 
-use commands::{check, explain, inspect, pin, schema};
+use cli::{check, explain, inspect, pin, schema};
 
 /// Looks at certificates and configurations as the filter in Envoy would.
 #[derive(Debug, Parser)]

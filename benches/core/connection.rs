@@ -4,10 +4,10 @@ use std::hint::black_box;
 
 use criterion::Criterion;
 use mtls_identity::certificate::PeerCertificate;
+use mtls_identity::certificate::pem;
 use mtls_identity::config::Configuration;
-use mtls_identity::denial::Reason;
-use mtls_identity::peer::DirectPeer;
-use mtls_identity::pem;
+use mtls_identity::identity::DirectPeer;
+use mtls_identity::reason::Reason;
 use serde_json::{Map, Value, json};
 
 use crate::certs::Authority;
@@ -31,7 +31,7 @@ pub(crate) fn benchmarks(criterion: &mut Criterion) {
     let direct = direct(&pem);
     let full = configuration(&full());
     criterion.bench_function("caller", |bencher| {
-        bencher.iter(|| full.caller(black_box(&direct), None));
+        bencher.iter(|| full.filter.client(black_box(&direct), None));
     });
     let pinned = pinned().to_string();
     criterion.bench_function("configuration, 10,000 pins", |bencher| {

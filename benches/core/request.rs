@@ -3,12 +3,12 @@
 use std::hint::black_box;
 
 use criterion::Criterion;
-use mtls_identity::audit;
+use mtls_identity::certificate::pem;
 use mtls_identity::config::Configuration;
-use mtls_identity::limit_table;
-use mtls_identity::pem;
-use mtls_identity::rate_limit::{Allowance, Charge};
-use mtls_identity::request_head::{Field, RequestHead, write_map};
+use mtls_identity::limit;
+use mtls_identity::limit::{Allowance, Charge};
+use mtls_identity::report;
+use mtls_identity::request::{Field, RequestHead, write_map};
 use serde_json::{Value, json};
 
 use crate::certs::Authority;
@@ -40,7 +40,7 @@ pub(crate) fn benchmarks(criterion: &mut Criterion) {
     let head = RequestHead::read(&map).unwrap();
     let default = Configuration::parse(b"{}").unwrap();
     criterion.bench_function("owned names", |bencher| {
-        bencher.iter(|| default.owned_names(black_box(&head)).count());
+        bencher.iter(|| default.filter.owned_names(black_box(&head)).count());
     });
     let ruled = configuration(&ruled());
     for (name, configuration) in [
@@ -59,27 +59,36 @@ fn serve(
     head: &RequestHead<'_>,
     pem: &str,
 ) {
-    let caller = configuration.caller(&direct(pem), None);
+    let client = configuration.filter.client(&direct(pem), None);
     let now = now();
     let at = u64::try_from(now.unix()).unwrap() * 1_000_000_000;
     let mut slot = Vec::new();
     let mut charge = |charge: &Charge| {
-        let charged = limit_table::charge(&slot, charge.key, &charge.quota, at);
+        let charged = limit::charge(&slot, charge.key, &charge.quota, at);
         if let Some(next) = &charged.slot {
             next.as_bytes().clone_into(&mut slot);
         }
         Ok(Allowance::after(charge, &charged, at))
     };
-    let outcome = configuration.serve(head, now, &caller, &mut charge);
+    let outcome = configuration.filter.decide(head, now, &client, &mut charge);
     assert!(outcome.decision.reason().is_none(), "{outcome:?}");
     criterion.bench_function(&format!("serve, {name}"), |bencher| {
-        bencher.iter(|| configuration.serve(black_box(head), now, &caller, &mut charge));
+        bencher.iter(|| {
+            configuration
+                .filter
+                .decide(black_box(head), now, &client, &mut charge)
+        });
     });
     let mut record = Vec::new();
     criterion.bench_function(&format!("record, {name}"), |bencher| {
         bencher.iter(|| {
             let former = std::mem::take(&mut record);
-            record = audit::record(&outcome, black_box(head), b"192.0.2.1:50000", former);
+            record = report::record(
+                &outcome.decision,
+                black_box(head),
+                b"192.0.2.1:50000",
+                former,
+            );
         });
     });
 }

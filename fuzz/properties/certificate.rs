@@ -2,13 +2,13 @@
 
 use std::rc::Rc;
 
-use mtls_identity::attribute_type::AttributeType;
+use mtls_identity::certificate::AttributeType;
+use mtls_identity::certificate::AttributeValue;
+use mtls_identity::certificate::pem;
 use mtls_identity::certificate::{MAXIMUM_DER, PeerCertificate};
+use mtls_identity::identity::Peer;
+use mtls_identity::identity::{Charset, User};
 use mtls_identity::identity::{IdentityRules, MultipleCn, Source};
-use mtls_identity::name::AttributeValue;
-use mtls_identity::peer::Peer;
-use mtls_identity::pem;
-use mtls_identity::user::{Charset, User};
 
 use super::{name, user};
 

@@ -1,7 +1,7 @@
 //! X-Forwarded-Client-Cert: a certificate is believed by its digest, whatever stands around it.
 
-use mtls_identity::forwarded::{Sha256Digest, client, digest_of_hex, direct_peer};
-use mtls_identity::pem;
+use mtls_identity::certificate::pem;
+use mtls_identity::identity::{Sha256Digest, client, digest_of_hex, direct_peer};
 
 /// For any header: of the digests in it, each is tried as the one that Envoy attests.
 pub fn any_header(header: &[u8]) {

@@ -1,13 +1,13 @@
 //! `identity.map`: two names never become one user, but where the rule itself says so.
 
-use mtls_identity::mapping::Rule;
-use mtls_identity::user::{Charset, User};
+use mtls_identity::identity::MapRule;
+use mtls_identity::identity::{Charset, User};
 
 use super::user;
 
 /// For any rule and any two names.
 pub fn any_rule(from: &str, to: &str, one: &str, other: &str) {
-    let Ok(rule) = Rule::parse(from, to) else {
+    let Ok(rule) = MapRule::parse(from, to) else {
         return;
     };
     for charset in [Charset::Ascii, Charset::Utf8] {
@@ -26,7 +26,7 @@ pub fn any_rule(from: &str, to: &str, one: &str, other: &str) {
 }
 
 /// The name and the user that it is, if it is one by this rule.
-fn mapped(rule: &Rule, name: &str, charset: Charset) -> Option<(User, User)> {
+fn mapped(rule: &MapRule, name: &str, charset: Charset) -> Option<(User, User)> {
     let name = User::parse(name, charset).ok()?;
     let user = rule.map(&name, charset)?.ok()?;
     Some((name, user))
@@ -56,7 +56,7 @@ fn they_agree_in_what_is_used(from: &str, to: &str, one: &User, other: &User) {
 /// What the wildcard stands for in a name. A URI keeps what it is given, so a rule can tell.
 fn segment(from: &str, wildcard: &str, name: &User) -> Option<String> {
     const PREFIX: &str = "urn:segment:";
-    let rule = Rule::parse(from, &format!("{PREFIX}{{{wildcard}}}")).ok()?;
+    let rule = MapRule::parse(from, &format!("{PREFIX}{{{wildcard}}}")).ok()?;
     let user = rule.map(name, Charset::Utf8)?.ok()?;
     user.as_str().strip_prefix(PREFIX).map(str::to_owned)
 }

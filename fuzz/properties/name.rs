@@ -1,7 +1,6 @@
 //! Distinguished names: what is written is printable ASCII, and says all that was read.
 
-use mtls_identity::name::DistinguishedName;
-use mtls_identity::rfc4514;
+use mtls_identity::certificate::{DistinguishedName, parse_name};
 
 /// For any bytes.
 pub fn any_der(bytes: &[u8]) {
@@ -18,7 +17,7 @@ pub fn is_written_so_that_it_can_be_read(name: &DistinguishedName) {
         "{text:?}"
     );
     if !name.is_empty() {
-        assert_eq!(rfc4514::parse(&text), Ok(name.comparable()), "{text}");
+        assert_eq!(parse_name(&text), Ok(name.comparable()), "{text}");
     }
     assert_eq!(text.is_empty(), name.is_empty());
 }

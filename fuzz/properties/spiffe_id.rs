@@ -1,7 +1,7 @@
 //! SPIFFE IDs: the text of one is the ID, and there is one way to make it.
 
-use mtls_identity::spiffe::SpiffeId;
-use mtls_identity::user::{Charset, MAXIMUM_USER, User};
+use mtls_identity::certificate::SpiffeId;
+use mtls_identity::identity::{Charset, MAXIMUM_USER, User};
 
 /// For any text.
 pub fn any_text(text: &str) {

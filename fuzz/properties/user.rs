@@ -1,6 +1,6 @@
 //! Users: case, white space and Unicode make neither two of one nor one of two.
 
-use mtls_identity::user::{Charset, MAXIMUM_USER, User, is_uri};
+use mtls_identity::identity::{Charset, MAXIMUM_USER, User, is_uri};
 use unicode_normalization::is_nfkc;
 
 /// For any two texts.

@@ -11,20 +11,20 @@ use super::document::{
 use super::read::UniqueMap;
 use super::values::{NonEmpty, Sources};
 use super::{Configuration, ConfigurationError};
-use crate::audit::AuditRules;
-use crate::authorization::{Action, Authorization, HeaderCondition, Rule};
+use crate::certificate::{self, ComparableName};
+use crate::decide::Policy;
+use crate::decide::{Filter, HeaderRules};
 use crate::encoding::bytes_of_written_hex;
-use crate::gcra::Quota;
-use crate::headers::HeaderRules;
 use crate::identity::IdentityRules;
-use crate::mapping::{self, Side};
-use crate::pin::{Pin, PinRules, sha256_of_hex};
-use crate::policy::Policy;
-use crate::rate_limit::{Limit, RateLimits};
-use crate::revocation::Revocations;
-use crate::rfc4514::{self, ComparableName};
+use crate::identity::{Charset, User};
+use crate::identity::{MapRule, MapSide};
+use crate::limit::Quota;
+use crate::limit::{Limit, RateLimits};
+use crate::report::AuditRules;
+use crate::rules::Revocations;
+use crate::rules::{Action, Authorization, HeaderCondition, Rule};
+use crate::rules::{Pin, PinRules, sha256_of_hex};
 use crate::sorted::{Sorted, sorted_by_key};
-use crate::user::{Charset, User};
 
 type Result<T> = std::result::Result<T, ConfigurationError>;
 
@@ -49,10 +49,9 @@ impl Document {
         let anonymous_paths = identity.anonymous_paths.iter().map(|path| path.0.clone());
         let headers = header_rules(headers, identity.charset)?;
         let authorization = authorization.map(|it| into_authorization(it, &headers));
-        Ok(Configuration {
+        let filter = Filter {
             headers,
-            audit: audit_rules(&audit),
-            rate_limits: rate_limits(rate_limit),
+            limits: rate_limits(rate_limit),
             policy: Policy {
                 validation,
                 forwarded_by,
@@ -64,6 +63,10 @@ impl Document {
                 authorization: authorization.transpose()?,
                 observe,
             },
+        };
+        Ok(Configuration {
+            filter,
+            audit: audit_rules(&audit),
         })
     }
 }
@@ -104,12 +107,12 @@ fn identity_rules(section: IdentitySection) -> Result<IdentityRules> {
     })
 }
 
-fn mapping_rules(map: &[MapSection]) -> Result<Vec<mapping::Rule>> {
+fn mapping_rules(map: &[MapSection]) -> Result<Vec<MapRule>> {
     let parse = |(index, MapSection { from, to }): (usize, &MapSection)| {
-        mapping::Rule::parse(from, to).map_err(|(side, error)| {
+        MapRule::parse(from, to).map_err(|(side, error)| {
             let found = match side {
-                Side::From => from,
-                Side::To => to,
+                MapSide::From => from,
+                MapSide::To => to,
             };
             let message = format!("found {found:?}: {error}");
             ConfigurationError::at(format!("identity.map[{index}].{side}"), message)
@@ -156,7 +159,7 @@ fn fingerprint(text: &str, path: &str) -> Result<[u8; 32]> {
 }
 
 fn issuer_name(text: &str, path: &str) -> Result<ComparableName> {
-    rfc4514::parse(text).map_err(|error| {
+    certificate::parse_name(text).map_err(|error| {
         let message = format!("found {text:?}: {error}");
         ConfigurationError::at(format!("{path}.issuer"), message)
     })
@@ -218,11 +221,10 @@ fn into_rule(section: RuleSection) -> Rule {
         headers,
     } = section;
     let headers = headers.map(|headers| headers.0.0).unwrap_or_default();
-    let condition =
-        |(name, NonEmpty(values)): (crate::header_name::HeaderName, _)| HeaderCondition {
-            name: name.folded(),
-            values,
-        };
+    let condition = |(name, NonEmpty(values)): (crate::request::HeaderName, _)| HeaderCondition {
+        name: name.folded(),
+        values,
+    };
     Rule {
         name: name.0,
         action,

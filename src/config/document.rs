@@ -8,18 +8,18 @@ use super::values::{
     ExactPath, Method, NonEmpty, NonEmptyMap, Organization, PathPattern, RuleName, Sources,
     UserHeader,
 };
-use crate::audit::AuditLog;
-use crate::authorization::Action;
-use crate::gcra::{Burst, Rate};
-use crate::header_name::HeaderName;
-use crate::header_value::HeaderValue;
+use crate::certificate::SpiffeId;
+use crate::decide::HeaderValue;
+use crate::decide::{Check, MissingIdentity, ValidationSource};
 use crate::identity::MultipleCn;
-use crate::pattern::{Pattern, UserPattern};
-use crate::pin::Pin;
-use crate::policy::{Check, MissingIdentity, ValidationSource};
-use crate::rate_limit::ResponseHeaders;
-use crate::spiffe::SpiffeId;
-use crate::user::{Charset, User};
+use crate::identity::{Charset, User};
+use crate::limit::ResponseHeaders;
+use crate::limit::{Burst, Rate};
+use crate::report::AuditLog;
+use crate::request::HeaderName;
+use crate::rules::Action;
+use crate::rules::Pin;
+use crate::rules::{Pattern, UserPattern};
 
 /// The plugin configuration of mtls-identity. `{}` is valid and safe.
 #[derive(Debug, Default)]

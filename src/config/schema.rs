@@ -15,8 +15,8 @@ use super::Configuration;
 use super::document::{Document, LimitSection, QuotaSection};
 use super::read::UniqueMap;
 use super::values::{NonEmpty, NonEmptyMap, Sources, UserHeader};
-use crate::header_name::HeaderName;
 use crate::identity::Source;
+use crate::request::HeaderName;
 
 pub(super) mod text;
 

@@ -3,18 +3,18 @@
 use super::json::{Fault, Json};
 use super::read::{Read, named, parsed};
 use super::values::{ExactPath, Method, Organization, PathPattern, RuleName};
-use crate::audit::AuditLog;
-use crate::authorization::Action;
-use crate::gcra::Rate;
-use crate::header_name::HeaderName;
-use crate::header_value::HeaderValue;
+use crate::certificate::SpiffeId;
+use crate::decide::HeaderValue;
+use crate::decide::{Check, MissingIdentity, ValidationSource};
+use crate::identity::{Charset, User};
 use crate::identity::{MultipleCn, Source};
-use crate::pattern::{Pattern, UserPattern};
-use crate::pin::Pin;
-use crate::policy::{Check, MissingIdentity, ValidationSource};
-use crate::rate_limit::ResponseHeaders;
-use crate::spiffe::SpiffeId;
-use crate::user::{Charset, User};
+use crate::limit::Rate;
+use crate::limit::ResponseHeaders;
+use crate::report::AuditLog;
+use crate::request::HeaderName;
+use crate::rules::Action;
+use crate::rules::Pin;
+use crate::rules::{Pattern, UserPattern};
 
 macro_rules! texts {
     ($($type:ty),+ $(,)?) => {$(

@@ -4,13 +4,13 @@ use std::fmt;
 
 use super::json::{Fault, Json};
 use super::read::{Read, UniqueMap};
-use crate::authorization::comparable;
-use crate::gcra::Burst;
-use crate::header_name::HeaderName;
 use crate::identity::Source;
-use crate::pattern::Pattern;
-use crate::request_path::RequestPath;
-use crate::syntax::is_token;
+use crate::identity::is_token;
+use crate::limit::Burst;
+use crate::request::HeaderName;
+use crate::request::RequestPath;
+use crate::rules::Pattern;
+use crate::rules::comparable;
 
 /// A list whose emptiness would mean that nobody or nothing is meant.
 #[derive(Debug)]

@@ -2,10 +2,10 @@
 
 use proxy_wasm_abi::Answers;
 
-use crate::denial::Reason;
-use crate::gcra::Nanoseconds;
-use crate::peer::{ConnectionAttributes, DirectPeer};
-use crate::timestamp::Timestamp;
+use crate::certificate::Timestamp;
+use crate::identity::{ConnectionAttributes, DirectPeer};
+use crate::limit::Nanoseconds;
+use crate::reason::Reason;
 
 /// Asks Envoy for the least that tells who is there: each answer costs a copy into the VM.
 pub(super) fn read_direct_peer(

@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use proxy_wasm_abi::calls;
 
-use crate::counters::Counter;
+use crate::report::Counter;
 
 /// The metrics of one worker.
 pub(super) struct Metrics {

@@ -3,8 +3,8 @@
 use proxy_wasm_abi::Action;
 use proxy_wasm_abi::calls::{self, LocalReply};
 
-use crate::denial::Reason;
-use crate::request_head::{Field, write_map};
+use crate::reason::Reason;
+use crate::request::{Field, write_map};
 
 /// A request that does not go on.
 pub(super) struct Refusal {

@@ -3,15 +3,15 @@
 use std::sync::LazyLock;
 
 use mtls_identity::certificate::PeerCertificate;
+use mtls_identity::certificate::Timestamp;
+use mtls_identity::certificate::pem;
 use mtls_identity::config::Configuration;
-use mtls_identity::decision::Decision;
-use mtls_identity::filter::Outcome;
-use mtls_identity::limit_table;
-use mtls_identity::peer::{ConnectionAttributes, DirectPeer};
-use mtls_identity::pem;
-use mtls_identity::rate_limit::{Allowance, Charge};
-use mtls_identity::request_head::{RequestHead, write_map};
-use mtls_identity::timestamp::Timestamp;
+use mtls_identity::decide::Decision;
+use mtls_identity::decide::Outcome;
+use mtls_identity::identity::{ConnectionAttributes, DirectPeer};
+use mtls_identity::limit;
+use mtls_identity::limit::{Allowance, Charge};
+use mtls_identity::request::{RequestHead, write_map};
 use serde_json::{Value, json};
 
 use crate::certs::Authority;
@@ -76,14 +76,18 @@ pub(crate) fn serve_head<'p>(
     let map = header_map(&headers);
     let head = RequestHead::read(&map).unwrap();
     let peer = DirectPeer::read(attributes, head.forwarded().as_deref());
-    let caller = configuration.caller(&peer, head.forwarded().as_deref());
-    configuration.serve(&head, now, &caller, |charge| Ok(unused(charge, now)))
+    let client = configuration
+        .filter
+        .client(&peer, head.forwarded().as_deref());
+    configuration
+        .filter
+        .decide(&head, now, &client, |charge| Ok(unused(charge, now)))
 }
 
 /// A limit of which nothing has been used.
 fn unused(charge: &Charge, now: Timestamp) -> Allowance {
     let now = u64::try_from(now.unix()).unwrap_or_default();
-    let charged = limit_table::charge(&[], charge.key, &charge.quota, now);
+    let charged = limit::charge(&[], charge.key, &charge.quota, now);
     Allowance::after(charge, &charged, now)
 }
 

@@ -1,7 +1,7 @@
 //! X-Forwarded-Client-Cert as Envoy writes it and as an attacker would have it.
 
-use mtls_identity::peer::ConnectionAttributes;
-use mtls_identity::pem;
+use mtls_identity::certificate::pem;
+use mtls_identity::identity::ConnectionAttributes;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
 use sha2::{Digest, Sha256};

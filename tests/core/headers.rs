@@ -1,6 +1,6 @@
 //! The values of `headers.set`, for a certificate that has everything and for one that has nothing.
 
-use mtls_identity::denial::Reason;
+use mtls_identity::reason::Reason;
 use serde_json::{Value, json};
 
 use crate::decision::{configuration, issue, serve};

@@ -1,6 +1,6 @@
 //! Certificate → user or reason: the table. Every row is a real certificate, signed and parsed.
 
-use mtls_identity::decision::Decision;
+use mtls_identity::decide::Decision;
 use serde_json::{Value, json};
 
 use crate::decision::{configuration, issue, outcome, serve};

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 /// What `openssl` prints, given a certificate in PEM.
 pub(crate) fn ask(arguments: &[&str], certificate: &[u8]) -> String {
-    let pem = mtls_identity::pem::encode(certificate);
+    let pem = mtls_identity::certificate::pem::encode(certificate);
     let output = pipe(arguments, pem.as_bytes());
     String::from_utf8(output).unwrap().trim_end().to_owned()
 }

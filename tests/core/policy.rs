@@ -3,8 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use data_encoding::{BASE64, HEXLOWER, HEXUPPER};
-use mtls_identity::authorization::comparable;
 use mtls_identity::certificate::PeerCertificate;
+use mtls_identity::rules::comparable;
 use rcgen::KeyPair;
 use serde_json::{Value, json};
 
@@ -95,7 +95,7 @@ fn who_must_have_a_pin_never_passes_without_a_matching_one() {
 #[test]
 fn a_principal_without_a_certificate_matches_no_pin() {
     let id = "spiffe://cluster.local/ns/mcp/sa/agent";
-    let attributes = mtls_identity::peer::ConnectionAttributes {
+    let attributes = mtls_identity::identity::ConnectionAttributes {
         peer_principal: Some(id.as_bytes()),
         ..Default::default()
     };
@@ -171,7 +171,7 @@ fn an_issuer_may_be_written_from_either_end() {
             .reason();
         assert_eq!(
             served,
-            Some(mtls_identity::denial::Reason::Revoked),
+            Some(mtls_identity::reason::Reason::Revoked),
             "{issuer}"
         );
     }
@@ -240,7 +240,7 @@ fn a_rule_that_denies_is_not_escaped_by_another_spelling() {
 /// Who asks for what, and by which rule it is decided.
 fn authorize(rules: &Value, certificate: &[u8], head: &[(&str, &str)]) -> String {
     let configuration = configuration(&json!({"authorization": rules}));
-    let pem = mtls_identity::pem::encode(certificate);
+    let pem = mtls_identity::certificate::pem::encode(certificate);
     let served = serve_head(&configuration, &validated(&pem), head, now());
     let rule = served.decision.evidence().rule.unwrap_or("default");
     format!("{} {rule}", outcome(&served))

@@ -4,12 +4,12 @@ mod workers;
 
 use std::collections::HashMap;
 
-use mtls_identity::denial::Reason;
-use mtls_identity::limit_table;
-use mtls_identity::peer::{ConnectionAttributes, DirectPeer};
-use mtls_identity::pem;
-use mtls_identity::rate_limit::{Allowance, Charge};
-use mtls_identity::request_head::RequestHead;
+use mtls_identity::certificate::pem;
+use mtls_identity::identity::{ConnectionAttributes, DirectPeer};
+use mtls_identity::limit;
+use mtls_identity::limit::{Allowance, Charge};
+use mtls_identity::reason::Reason;
+use mtls_identity::request::RequestHead;
 use serde_json::{Value, json};
 
 use crate::decision::{configuration, header_map, issue, now, outcome, validated};
@@ -41,9 +41,9 @@ impl Proxy {
         let head = RequestHead::read(&map).unwrap();
         let peer = DirectPeer::read(&attributes, None);
         let charge = |charge: &Charge| self.charge(charge, at);
-        let caller = configuration.caller(&peer, None);
-        let served = configuration.serve(&head, now(), &caller, charge);
-        let told = |allowance| configuration.limit_headers(allowance);
+        let client = configuration.filter.client(&peer, None);
+        let served = configuration.filter.decide(&head, now(), &client, charge);
+        let told = |allowance| configuration.filter.limit_headers(allowance);
         let evidence = served.decision.evidence();
         Served {
             outcome: outcome(&served),
@@ -59,7 +59,7 @@ impl Proxy {
     fn charge(&mut self, charge: &Charge, at: u64) -> Result<Allowance, Reason> {
         self.charges += 1;
         let slot = self.slots.entry(charge.key.slot()).or_default();
-        let charged = limit_table::charge(slot, charge.key, &charge.quota, at);
+        let charged = limit::charge(slot, charge.key, &charge.quota, at);
         if let Some(next) = &charged.slot {
             *slot = next.as_bytes().to_vec();
         }

@@ -1,9 +1,9 @@
 //! The record: whatever bytes come in, one line, thirteen fields, and each says what it is of.
 
-use mtls_identity::audit;
-use mtls_identity::peer::DirectPeer;
-use mtls_identity::pem;
-use mtls_identity::request_head::RequestHead;
+use mtls_identity::certificate::pem;
+use mtls_identity::identity::DirectPeer;
+use mtls_identity::report;
+use mtls_identity::request::RequestHead;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -137,7 +137,7 @@ proptest! {
             "observe": ["authorization"],
         }));
         let direct = DirectPeer::read(&validated(&pem), None);
-        let caller = configuration.caller(&direct, None);
+        let known = configuration.filter.client(&direct, None);
         let headers = [
             (":method".to_owned(), method.clone()),
             (":path".to_owned(), path.clone()),
@@ -145,7 +145,7 @@ proptest! {
         ];
         let map = header_map(&headers);
         let head = RequestHead::read(&map).unwrap();
-        let outcome = configuration.serve(&head, now(), &caller, |_| unreachable!());
+        let outcome = configuration.filter.decide(&head, now(), &known, |_| unreachable!());
         let evidence = outcome.decision.evidence();
         let certificate = evidence.peer.as_ref().and_then(|peer| peer.certificate());
         let query = path.iter().position(|&byte| byte == b'?').unwrap_or(path.len());
@@ -168,7 +168,7 @@ proptest! {
         if identity.is_some() {
             assert_eq!((expected.rule.as_deref(), expected.observed.len()), (Some(rule.as_str()), 1));
         }
-        let line = audit::record(&outcome, &head, &client, Vec::new());
+        let line = report::record(&outcome.decision, &head, &client, Vec::new());
         assert_says(&String::from_utf8(line).unwrap(), &expected);
     }
 }

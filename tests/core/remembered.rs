@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::LazyLock;
 
-use mtls_identity::caller::Caller;
+use mtls_identity::certificate::Timestamp;
+use mtls_identity::certificate::pem;
 use mtls_identity::config::Configuration;
-use mtls_identity::connections::{Connection, RecentConnections};
-use mtls_identity::limit_table;
-use mtls_identity::peer::DirectPeer;
-use mtls_identity::pem;
-use mtls_identity::rate_limit::Allowance;
-use mtls_identity::request_head::RequestHead;
-use mtls_identity::timestamp::Timestamp;
+use mtls_identity::decide::ConnectionClient;
+use mtls_identity::decide::{Connection, RecentConnections};
+use mtls_identity::identity::DirectPeer;
+use mtls_identity::limit;
+use mtls_identity::limit::Allowance;
+use mtls_identity::request::RequestHead;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -137,20 +137,20 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 struct Remembering(RecentConnections);
 
 impl Remembering {
-    fn caller(
+    fn client(
         &mut self,
         configuration: &Configuration,
         id: u64,
         direct: &DirectPeer,
         forwarded: impl Fn() -> Option<Vec<u8>>,
-    ) -> Rc<Caller> {
+    ) -> Rc<ConnectionClient> {
         if let Some(known) = self.0.known(id) {
-            return known.caller(configuration, forwarded);
+            return known.client(&configuration.filter, forwarded);
         }
         let mut connection = Connection::of(direct.clone());
-        let caller = connection.caller(configuration, forwarded);
+        let client = connection.client(&configuration.filter, forwarded);
         self.0.remember(id, connection);
-        caller
+        client
     }
 }
 
@@ -203,15 +203,15 @@ proptest! {
             let map = header_map(&headers);
         let head = RequestHead::read(&map).unwrap();
             let direct = direct(&WORLD.peers[peer].1);
-            let caller = remembering.caller(&configuration, id, &direct, || head.forwarded());
-            let fresh = configuration.caller_of(&direct, head.forwarded().as_deref());
-            prop_assert_eq!(&*caller, &fresh);
-            let unlimited = |_: &_| Err(mtls_identity::denial::Reason::RateLimited);
-            let asked = configuration.serve(&head, at(later), &caller, unlimited);
-            prop_assert_eq!(&asked, &configuration.serve(&head, at(later), &fresh, unlimited));
+            let found = remembering.client(&configuration, id, &direct, || head.forwarded());
+            let fresh = configuration.filter.client_of(&direct, head.forwarded().as_deref());
+            prop_assert_eq!(&*found, &fresh);
+            let unlimited = |_: &_| Err(mtls_identity::reason::Reason::RateLimited);
+            let asked = configuration.filter.decide(&head, at(later), &found, unlimited);
+            prop_assert_eq!(&asked, &configuration.filter.decide(&head, at(later), &fresh, unlimited));
             // Who would be charged is who passes.
             let user = asked.decision.evidence().identity().map(|it| it.user.to_string());
-            let passes = asked.decision.reason() == Some(mtls_identity::denial::Reason::RateLimited);
+            let passes = asked.decision.reason() == Some(mtls_identity::reason::Reason::RateLimited);
             prop_assert_eq!(user.as_deref().filter(|_| passes), rightful(peer, *client, later));
         }
     }
@@ -234,15 +234,17 @@ fn users_of_one_connection_are_charged_each_for_themselves() {
         let headers = head(&[element(der)]);
         let map = header_map(&headers);
         let head = RequestHead::read(&map).unwrap();
-        let caller = connection.caller(&configuration, || head.forwarded());
-        let outcome_of = configuration.serve(&head, now(), &caller, |charge| {
-            let slot = slots.entry(charge.key.slot()).or_default();
-            let charged = limit_table::charge(slot, charge.key, &charge.quota, 1);
-            if let Some(next) = &charged.slot {
-                *slot = next.as_bytes().to_vec();
-            }
-            Ok(Allowance::after(charge, &charged, 1))
-        });
+        let client = connection.client(&configuration.filter, || head.forwarded());
+        let outcome_of = configuration
+            .filter
+            .decide(&head, now(), &client, |charge| {
+                let slot = slots.entry(charge.key.slot()).or_default();
+                let charged = limit::charge(slot, charge.key, &charge.quota, 1);
+                if let Some(next) = &charged.slot {
+                    *slot = next.as_bytes().to_vec();
+                }
+                Ok(Allowance::after(charge, &charged, 1))
+            });
         served.push(outcome(&outcome_of));
     }
     let limited = "rate_limited";
@@ -262,9 +264,13 @@ fn a_connection_whose_id_is_no_count_is_not_remembered() {
     let (by_admin, by_mallory) = (direct(&WORLD.admin), direct(&WORLD.peers[3].1));
     // As measured.
     for id in [13_163_000_324_336_105_876, 1_090_762_118_728_106_780] {
-        let first = remembering.caller(&configuration, id, &by_admin, || None);
-        assert_eq!(*first, configuration.caller_of(&by_admin, None));
-        let second = remembering.caller(&configuration, id, &by_mallory, || None);
-        assert_eq!(*second, configuration.caller_of(&by_mallory, None), "{id}");
+        let first = remembering.client(&configuration, id, &by_admin, || None);
+        assert_eq!(*first, configuration.filter.client_of(&by_admin, None));
+        let second = remembering.client(&configuration, id, &by_mallory, || None);
+        assert_eq!(
+            *second,
+            configuration.filter.client_of(&by_mallory, None),
+            "{id}"
+        );
     }
 }

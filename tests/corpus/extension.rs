@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use mtls_identity::certificate::PeerCertificate;
-use mtls_identity::der::{Element, Elements};
+use mtls_identity::certificate::der::{Element, Elements};
 
 use crate::insertion::{encode, with_one_more};
 use crate::vectors::CERTIFICATES;

@@ -4,7 +4,7 @@
 use std::fs;
 
 use mtls_identity::certificate::PeerCertificate;
-use mtls_identity::der::{Element, Elements};
+use mtls_identity::certificate::der::{Element, Elements};
 
 use crate::vectors::{CERTIFICATES, Form, Vector};
 use crate::{openssl, parallel, x509_parser};

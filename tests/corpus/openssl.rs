@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::process::{Command, Output};
 
 use data_encoding::BASE64;
-use mtls_identity::spiffe::SpiffeId;
+use mtls_identity::certificate::SpiffeId;
 use sha2::{Digest, Sha256};
 
 use crate::distinguished_name::{as_envoy_writes_it, common_names};

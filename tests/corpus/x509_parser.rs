@@ -3,10 +3,10 @@
 
 use std::net::IpAddr;
 
+use mtls_identity::certificate::DistinguishedName;
 use mtls_identity::certificate::PeerCertificate;
-use mtls_identity::name::DistinguishedName;
-use mtls_identity::subject_alt_name::SubjectAltName;
-use mtls_identity::timestamp::Timestamp;
+use mtls_identity::certificate::SubjectAltName;
+use mtls_identity::certificate::Timestamp;
 use sha2::{Digest, Sha256};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{GeneralName, ParsedExtension, X509Extension};

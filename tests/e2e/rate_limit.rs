@@ -9,7 +9,7 @@ mod nginx;
 
 use std::collections::BTreeSet;
 
-use mtls_identity::denial::Reason;
+use mtls_identity::reason::Reason;
 use serde_json::json;
 
 use crate::audit::cases::{cases, everything, open_door};

@@ -190,7 +190,7 @@ fn refusals(site: &Site) -> String {
 #[test]
 fn the_page_has_every_reason_and_every_issue_of_the_guide() {
     let page = page();
-    for reason in mtls_identity::denial::Reason::ALL {
+    for reason in mtls_identity::reason::Reason::ALL {
         let name = format!("`{}`", reason.as_str());
         assert!(page.contains(&name), "{name}");
     }

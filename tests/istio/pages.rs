@@ -44,7 +44,7 @@ fn the_overlay_that_observes_is_rendered_and_loaded() {
         assert_eq!(configuration["audit"], json!({"log": "all"}));
         let text = configuration.to_string();
         let loaded = Configuration::parse(text.as_bytes()).unwrap();
-        assert_eq!(loaded.policy.observe.len(), 3);
+        assert_eq!(loaded.filter.policy.observe.len(), 3);
     }
 }
 

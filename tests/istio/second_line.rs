@@ -63,7 +63,10 @@ fn what_the_filter_owns_is_removed_in_front_of_it() {
         let text = plugin.configuration().to_string();
         let configuration = Configuration::parse(text.as_bytes()).unwrap();
         for name in owned {
-            assert!(configuration.headers.is_owned(name.as_bytes()), "{name}");
+            assert!(
+                configuration.filter.headers.is_owned(name.as_bytes()),
+                "{name}"
+            );
             assert!(removes(&mutations, name), "{}: {name}", workload.name);
         }
     }

@@ -8,13 +8,13 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::super::values::{ExactPath, Method, Organization, PathPattern, RuleName};
-use crate::gcra::{Burst, MAXIMUM_REQUESTS, Rate};
-use crate::header_name::{HeaderName, NOT_OURS};
-use crate::headers::{ALWAYS_OWNED, ALWAYS_OWNED_PREFIX};
-use crate::pattern::{Pattern, UserPattern};
-use crate::pin::Pin;
-use crate::spiffe::SpiffeId;
-use crate::user::{MAXIMUM_USER, User};
+use crate::certificate::SpiffeId;
+use crate::decide::{ALWAYS_OWNED, ALWAYS_OWNED_PREFIX};
+use crate::identity::{MAXIMUM_USER, User};
+use crate::limit::{Burst, MAXIMUM_REQUESTS, Rate};
+use crate::request::{HeaderName, NOT_OURS};
+use crate::rules::Pin;
+use crate::rules::{Pattern, UserPattern};
 
 /// Strings that become something only when the document is put together, so that no type of theirs reads them.
 macro_rules! unread {

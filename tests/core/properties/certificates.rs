@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use mtls_identity::pem;
+use mtls_identity::certificate::pem;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;

@@ -1,6 +1,6 @@
 //! Whole certificates with names at random, and two oracles for who it is: what was put in, and OpenSSL.
 
-use mtls_identity::user::is_uri;
+use mtls_identity::identity::is_uri;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;

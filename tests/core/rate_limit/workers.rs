@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use mtls_identity::gcra::{Burst, Nanoseconds, Quota, Rate, Verdict};
-use mtls_identity::limit_table::{self, LimitKey};
+use mtls_identity::limit::{self, LimitKey};
+use mtls_identity::limit::{Burst, Nanoseconds, Quota, Rate, Verdict};
 use proptest::prelude::*;
 
 const SECOND: Nanoseconds = 1_000_000_000;
@@ -151,7 +151,7 @@ impl Model {
     }
 
     fn charge(&mut self, user: u64, at: Nanoseconds, bytes: &[u8], cas: u32) -> Worker {
-        let charged = limit_table::charge(bytes, LimitKey::of(user), &self.quota, at);
+        let charged = limit::charge(bytes, LimitKey::of(user), &self.quota, at);
         if let Some(next) = charged.slot
             && !self.slot.swap(next.as_bytes().to_vec(), cas)
         {
@@ -214,7 +214,7 @@ proptest! {
     /// More users than a slot has entries: who is forgotten is allowed more, and nobody less.
     #[test]
     fn a_slot_that_is_too_small_allows_nobody_less_than_an_exact_limiter(
-        turns in turns(4 * limit_table::ENTRIES as u64, SECOND / 20),
+        turns in turns(4 * limit::ENTRIES as u64, SECOND / 20),
         burst in 0..4_u32,
     ) {
         let mut lead = HashMap::new();

@@ -1,0 +1,61 @@
+//! The client of a connection: what is the same for all of its requests, worked out once.
+
+use std::rc::Rc;
+
+use crate::certificate::PeerCertificate;
+use crate::decide::headers::PreparedHeaders;
+use crate::identity::Identity;
+use crate::identity::Peer;
+use crate::limit::Charge;
+use crate::reason::Reason;
+
+/// Result of the checks that depend only on client and configuration. Cached per connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientChecks {
+    /// The user.
+    pub identity: Identity,
+    /// Whether the user may come with this certificate.
+    pub pins: Result<(), Reason>,
+    /// What each request is charged to; none where there is no limit.
+    pub charge: Option<Charge>,
+    /// What a [`crate::decide::Permit`] sets.
+    pub headers: PreparedHeaders,
+}
+
+/// The client of a connection under one configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectionClient {
+    /// The peer of the connection itself, or why there is none.
+    pub direct: Result<Peer, Reason>,
+    /// Whether the proxy vouches for its certificate.
+    pub validated: Result<(), Reason>,
+    /// The client it speaks for, or why there is none; not there for a peer that is the client itself.
+    pub client: Option<Result<Peer, Reason>>,
+    /// Whether none of their certificates is revoked.
+    pub revoked: Result<(), Reason>,
+    /// The checks of the client that is a user, or why it is none.
+    pub checks: Result<Rc<ClientChecks>, Reason>,
+}
+
+impl ConnectionClient {
+    /// Nobody, for this reason.
+    pub fn nobody(reason: Reason) -> Self {
+        Self {
+            direct: Err(reason),
+            validated: Ok(()),
+            client: None,
+            revoked: Ok(()),
+            checks: Err(reason),
+        }
+    }
+
+    /// The certificate of the connection itself.
+    pub fn direct_certificate(&self) -> Option<&PeerCertificate> {
+        self.direct.as_ref().ok().and_then(Peer::certificate)
+    }
+
+    /// Whether each request says anew for whom the direct peer speaks.
+    pub fn speaks_for_others(&self) -> bool {
+        self.client.is_some()
+    }
+}

@@ -1,0 +1,128 @@
+//! What is decided of a request, and what it was decided on.
+
+use std::rc::Rc;
+
+use crate::decide::client::ClientChecks;
+use crate::decide::headers::{HeaderRules, Headers};
+use crate::identity::Identity;
+use crate::identity::Peer;
+use crate::reason::Reason;
+
+/// What was known of a request when it was decided, for the record.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Evidence<'p> {
+    /// The client; none when it showed nothing that could be read.
+    pub peer: Option<Peer>,
+    /// The direct peer that spoke for the client, where it was not the client itself.
+    pub intermediary: Option<Peer>,
+    /// The user that the client is, and what goes with it.
+    pub checks: Option<Rc<ClientChecks>>,
+    /// The authorization rule that decided.
+    pub rule: Option<&'p str>,
+    /// What would have been denied, had it not only been observed.
+    pub observed: Vec<Reason>,
+}
+
+impl Evidence<'_> {
+    /// The user that the client is.
+    pub fn identity(&self) -> Option<&Identity> {
+        self.checks.as_ref().map(|checks| &checks.identity)
+    }
+
+    /// The names of what would have been denied.
+    pub fn observed_names(&self) -> Vec<&'static str> {
+        self.observed.iter().map(|reason| reason.as_str()).collect()
+    }
+}
+
+/// What is decided of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision<'p> {
+    /// It may pass.
+    Allow(Permit<'p>),
+    /// It may not.
+    Deny(Denial<'p>),
+}
+
+impl<'p> Decision<'p> {
+    /// What it was decided on.
+    pub fn evidence(&self) -> &Evidence<'p> {
+        match self {
+            Self::Allow(permit) => &permit.evidence,
+            Self::Deny(denial) => &denial.evidence,
+        }
+    }
+
+    /// Why the request may not pass; none if it may.
+    pub fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::Allow(_) => None,
+            Self::Deny(denial) => Some(denial.reason),
+        }
+    }
+
+    /// `allow`, `anonymous` for a request that passes without an identity, or `deny`.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Allow(permit) if permit.identity().is_some() => "allow",
+            Self::Allow(_) => "anonymous",
+            Self::Deny(_) => "deny",
+        }
+    }
+}
+
+/// A request that may not pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial<'p> {
+    /// Why.
+    pub reason: Reason,
+    /// What it was decided on.
+    pub evidence: Evidence<'p>,
+}
+
+/// The proof that [`crate::decide::Policy::decide`] let a request pass; without it there are no identity
+/// headers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Permit<'p> {
+    evidence: Evidence<'p>,
+}
+
+impl<'p> Permit<'p> {
+    /// For the policy alone, after its last check.
+    pub(super) fn new(evidence: Evidence<'p>) -> Self {
+        Self { evidence }
+    }
+
+    /// Who passes; none for a request that passes without an identity.
+    pub fn identity(&self) -> Option<&Identity> {
+        self.evidence.identity()
+    }
+
+    /// The checks of the user who passes; none for a request that passes without an identity.
+    pub fn checks(&self) -> Option<&Rc<ClientChecks>> {
+        self.evidence.checks.as_ref()
+    }
+
+    /// The headers to set, each once.
+    ///
+    /// # Errors
+    /// [`Reason::HeaderTooLarge`] for a value over 8 KiB, [`Reason::AmbiguousIdentity`] and
+    /// [`Reason::InvalidIdentity`] for an organization that is not one text.
+    pub fn headers(&self, rules: &HeaderRules) -> Result<Rc<Headers>, Reason> {
+        match self.checks() {
+            Some(checks) => checks.headers.headers.clone(),
+            None => rules.anonymous(),
+        }
+    }
+
+    /// Notes what would have been denied.
+    pub fn observe(&mut self, reason: Reason) {
+        self.evidence.observed.push(reason);
+    }
+
+    /// The same request, refused after all: a header of its cannot be written, or its limit is used up.
+    pub fn withdraw(self, reason: Reason) -> Denial<'p> {
+        let evidence = self.evidence;
+        Denial { reason, evidence }
+    }
+}

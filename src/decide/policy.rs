@@ -1,0 +1,247 @@
+//! The policy: everything that is asked of a request before it may pass, in its order.
+
+use crate::certificate::SpiffeId;
+use crate::certificate::Timestamp;
+use crate::decide::client::ConnectionClient;
+use crate::decide::decision::{Decision, Denial, Evidence, Permit};
+use crate::identity::IdentityRules;
+use crate::identity::{DirectPeer, Peer, Validation};
+use crate::reason::Reason;
+use crate::request::RequestHead;
+use crate::request::RequestPath;
+use crate::rules::PinRules;
+use crate::rules::Revocations;
+use crate::rules::{Action, Authorization, Question};
+
+/// Who vouches that a certificate is the client's own and of a CA that is trusted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "cli",
+    derive(schemars::JsonSchema, serde::Serialize),
+    serde(rename_all = "lowercase")
+)]
+pub enum ValidationSource {
+    /// Envoy must report it for the connection.
+    #[default]
+    Required,
+    /// The operator, whose listener admits validated certificates only.
+    Listener,
+}
+
+/// What becomes of a request that names nobody.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "cli",
+    derive(schemars::JsonSchema, serde::Serialize),
+    serde(rename_all = "lowercase")
+)]
+pub enum MissingIdentity {
+    /// It is refused.
+    #[default]
+    Deny,
+    /// It goes on without any owned header.
+    Strip,
+}
+
+/// A check that may be observed instead of enforced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "cli",
+    derive(schemars::JsonSchema),
+    schemars(rename_all = "snake_case")
+)]
+pub enum Check {
+    /// `pins` and `pin_required`.
+    Pins,
+    /// `authorization`.
+    Authorization,
+    /// `rate_limit`.
+    RateLimit,
+}
+
+/// What a decision depends on, beside the peer.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// When the request arrived.
+    pub now: Timestamp,
+    /// `:method`.
+    pub method: &'a [u8],
+    /// `:path`, without its query.
+    pub path: RequestPath<'a>,
+    /// All headers.
+    pub head: RequestHead<'a>,
+}
+
+/// All that is asked of a request before it may pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Who vouches for certificates.
+    pub validation: ValidationSource,
+    /// The peers whose X-Forwarded-Client-Cert speaks for their clients.
+    pub forwarded_by: Vec<SpiffeId>,
+    /// How a peer is named.
+    pub identity: IdentityRules,
+    /// What becomes of a request that names nobody.
+    pub missing: MissingIdentity,
+    /// Paths on which a request that names nobody goes on.
+    pub anonymous_paths: Vec<String>,
+    /// Certificates that are refused.
+    pub revoked: Revocations,
+    /// What users may come with.
+    pub pins: PinRules,
+    /// Who may do what; none where everybody may everything.
+    pub authorization: Option<Authorization>,
+    /// What is observed and not enforced.
+    pub observe: Vec<Check>,
+}
+
+impl Policy {
+    /// Decides on a request. A pure function: time is part of the request.
+    pub fn decide(&self, request: &Request<'_>, client: &ConnectionClient) -> Decision<'_> {
+        let mut evidence = Evidence::default();
+        match self.check(request, client, &mut evidence) {
+            Ok(()) => Decision::Allow(Permit::new(evidence)),
+            Err(reason) => Decision::Deny(Denial { reason, evidence }),
+        }
+    }
+
+    fn check<'p>(
+        &'p self,
+        request: &Request<'_>,
+        client: &ConnectionClient,
+        evidence: &mut Evidence<'p>,
+    ) -> Result<(), Reason> {
+        match identify(client, request.now, evidence) {
+            Err(reason) if !reason.is_missing_identity() => return Err(reason),
+            Err(reason) if !self.admits_anonymous(request) => return Err(reason),
+            Err(_) | Ok(()) => {}
+        }
+        client.revoked?;
+        let pins = evidence.checks.as_ref().map_or(Ok(()), |it| it.pins);
+        self.enforce(Check::Pins, pins, evidence)?;
+        let authorized = self.authorize(request, evidence);
+        self.enforce(Check::Authorization, authorized, evidence)
+    }
+
+    /// Whether Envoy vouches for a peer's certificate as `certificate.validation` wants it. A principal has
+    /// none that Envoy could report on: the mesh vouches for it.
+    ///
+    /// # Errors
+    /// [`Reason::CertificateNotValidated`].
+    pub fn check_validated(&self, direct: &DirectPeer) -> Result<(), Reason> {
+        match (self.validation, &direct.peer, direct.validation) {
+            (ValidationSource::Required, Peer::Certificate(_), Validation::NotReported) => {
+                Err(Reason::CertificateNotValidated)
+            }
+            (ValidationSource::Listener, _, _)
+            | (_, Peer::Principal(_), _)
+            | (_, _, Validation::Validated) => Ok(()),
+        }
+    }
+
+    /// Whether a direct peer is one of `certificate.forwarded_by`.
+    pub fn speaks_for_others(&self, direct: &DirectPeer) -> bool {
+        // Without such peers, no request pays for reading the SPIFFE ID.
+        let id = || direct.peer.spiffe_id();
+        !self.forwarded_by.is_empty() && id().is_some_and(|id| self.forwarded_by.contains(&id))
+    }
+
+    fn admits_anonymous(&self, request: &Request<'_>) -> bool {
+        let is_path = |allowed: &String| allowed.as_bytes() == request.path.as_bytes();
+        self.missing == MissingIdentity::Strip || self.anonymous_paths.iter().any(is_path)
+    }
+
+    /// Whether none of these peers has a certificate that is revoked.
+    ///
+    /// # Errors
+    /// [`Reason::Revoked`].
+    pub fn check_revoked<'a>(
+        &self,
+        peers: impl IntoIterator<Item = &'a Peer>,
+    ) -> Result<(), Reason> {
+        let mut certificates = peers.into_iter().filter_map(Peer::certificate);
+        match certificates.any(|certificate| self.revoked.contains(certificate)) {
+            true => Err(Reason::Revoked),
+            false => Ok(()),
+        }
+    }
+
+    fn authorize<'p>(
+        &'p self,
+        request: &Request<'_>,
+        evidence: &mut Evidence<'p>,
+    ) -> Result<(), Reason> {
+        let Some(authorization) = &self.authorization else {
+            return Ok(());
+        };
+        let identity = evidence.identity();
+        let question = Question {
+            user: identity.map(|identity| &identity.user),
+            peer: identity.and(evidence.peer.as_ref()),
+            method: request.method,
+            path: request.path,
+            head: request.head,
+        };
+        let (action, rule) = authorization.decide(&question);
+        evidence.rule = rule.map(|rule| rule.name.as_str());
+        match action {
+            Action::Allow => Ok(()),
+            Action::Deny => Err(Reason::NotAuthorized),
+        }
+    }
+
+    /// Whether a check is observed and not enforced.
+    pub fn observes(&self, check: Check) -> bool {
+        self.observe.contains(&check)
+    }
+
+    /// The result of a check, or no more than a note of it where the check is observed.
+    fn enforce(
+        &self,
+        check: Check,
+        result: Result<(), Reason>,
+        evidence: &mut Evidence<'_>,
+    ) -> Result<(), Reason> {
+        match result {
+            Err(reason) if self.observes(check) => {
+                evidence.observed.push(reason);
+                Ok(())
+            }
+            other => other,
+        }
+    }
+}
+
+/// Notes who the client is, as far as it may be told at this time.
+fn identify(
+    client: &ConnectionClient,
+    now: Timestamp,
+    evidence: &mut Evidence<'_>,
+) -> Result<(), Reason> {
+    let direct = client.direct.as_ref().map_err(|&reason| reason)?;
+    let peer = evidence.peer.insert(direct.clone());
+    client.validated?;
+    check_validity(peer, now)?;
+    if let Some(client) = &client.client {
+        evidence.intermediary = evidence.peer.take();
+        let client = client.as_ref().map_err(|&reason| reason)?;
+        check_validity(evidence.peer.insert(client.clone()), now)?;
+    }
+    let checks = client.checks.as_ref().map_err(|&reason| reason)?;
+    evidence.checks = Some(checks.clone());
+    Ok(())
+}
+
+/// RFC 5280 section 4.1.2.5: both ends of the validity belong to it. Envoy looked at it only in the handshake.
+fn check_validity(peer: &Peer, now: Timestamp) -> Result<(), Reason> {
+    let Some(certificate) = peer.certificate() else {
+        return Ok(());
+    };
+    if now < certificate.not_before() {
+        return Err(Reason::CertificateNotYetValid);
+    }
+    if now > certificate.not_after() {
+        return Err(Reason::CertificateExpired);
+    }
+    Ok(())
+}

@@ -1,0 +1,450 @@
+//! `identity.map`: from the name in a certificate to the user a gateway knows.
+
+use std::fmt;
+
+use thiserror::Error;
+
+use crate::certificate::{SpiffeId, SpiffeIdError};
+use crate::identity::user::{Charset, User, UserError, is_uri};
+
+/// Why a rule of `identity.map` is none.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum MappingError {
+    /// A `{` without `}`, a `}` without `{`, or a wildcard whose name is not of `a-z 0-9 _`.
+    #[error("a wildcard that is not {{name}} with a name of a-z, 0-9 and '_'")]
+    Wildcard,
+    /// A wildcard in `from` with something else beside it than an end, `/`, `@`, `.` or `:`.
+    #[error("{{{0}}} is not a whole segment: expected an end, '/', '@', '.' or ':' on both sides")]
+    PartOfSegment(String),
+    /// One name twice in `from`.
+    #[error("{{{0}}} is there twice")]
+    Repeated(String),
+    /// A name in `to` that is not in `from`.
+    #[error("{{{0}}} is not a wildcard of \"from\"")]
+    Unknown(String),
+    /// Two wildcards in `to` with nothing between them: two users could become one.
+    #[error("nothing stands between {{{0}}} and the wildcard before it")]
+    Adjacent(String),
+    /// The text could be nobody's name, whatever the wildcards stand for.
+    #[error("{0}")]
+    User(#[from] UserError),
+}
+
+/// Why a mapped name is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum UnmappableError {
+    /// A segment contains what separates it in `to`, so that two names could become one user.
+    #[error("a segment of the name contains what separates it in the mapped user")]
+    Separator,
+    /// A segment of a URI has upper case, which the mapped user would lose.
+    #[error("a segment of the name has upper case, which the mapped user would lose")]
+    Uppercase,
+    /// A segment makes a URI of a name, or the other way round.
+    #[error("a segment of the name makes a URI of what is none")]
+    Kind,
+    /// The mapped text begins as a SPIFFE ID and is none.
+    #[error("the mapped user: {0}")]
+    Spiffe(#[from] SpiffeIdError),
+    /// The mapped text is nobody's name.
+    #[error("the mapped user: {0}")]
+    User(#[from] UserError),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Token {
+    Literal(String),
+    Wildcard(String),
+}
+
+/// One rule: a name of that form is that user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MapRule {
+    from: Vec<Token>,
+    to: Vec<Token>,
+    to_uri: bool,
+}
+
+impl MapRule {
+    /// Reads the two sides of a rule.
+    ///
+    /// # Errors
+    /// The side, `from` or `to`, and a [`MappingError`].
+    pub fn parse(from: &str, to: &str) -> Result<Self, (MapSide, MappingError)> {
+        let pattern = parse_from(from).map_err(|error| (MapSide::From, error))?;
+        let template = parse_to(to, &pattern).map_err(|error| (MapSide::To, error))?;
+        Ok(Self {
+            from: pattern,
+            to_uri: is_uri(&example(&template)),
+            to: template,
+        })
+    }
+
+    /// The user that this rule makes of a name; none if it is not of the rule's form.
+    ///
+    /// # Errors
+    /// [`UnmappableError`] when it is, and would make one user of two names.
+    pub fn map(&self, name: &User, charset: Charset) -> Option<Result<User, UnmappableError>> {
+        let segments = self.segments(name.as_str())?;
+        Some(self.write(&segments, charset))
+    }
+
+    fn segments<'a>(&'a self, name: &'a str) -> Option<Vec<(&'a str, &'a str)>> {
+        let mut rest = name;
+        let mut segments = Vec::new();
+        let mut before = None;
+        for (place, token) in self.from.iter().enumerate() {
+            match token {
+                Token::Literal(text) => {
+                    rest = rest.strip_prefix(text.as_str())?;
+                    before = text.chars().next_back();
+                }
+                Token::Wildcard(wildcard) => {
+                    let after = first_character(self.from.get(place + 1));
+                    let (value, behind) = take_segment(rest, before, after)?;
+                    segments.push((wildcard.as_str(), value));
+                    rest = behind;
+                }
+            }
+        }
+        rest.is_empty().then_some(segments)
+    }
+
+    fn write(&self, segments: &[(&str, &str)], charset: Charset) -> Result<User, UnmappableError> {
+        let mut text = String::new();
+        for (place, token) in self.to.iter().enumerate() {
+            let value = match token {
+                Token::Literal(text) => text,
+                Token::Wildcard(wildcard) => {
+                    let value = value_of(wildcard, segments);
+                    self.check(value, place)?;
+                    value
+                }
+            };
+            text.push_str(value);
+        }
+        if is_uri(&text) != self.to_uri {
+            return Err(UnmappableError::Kind);
+        }
+        if SpiffeId::is_claimed_by(&text) {
+            SpiffeId::parse(&text)?;
+        }
+        Ok(User::parse(&text, charset)?)
+    }
+
+    fn check(&self, value: &str, place: usize) -> Result<(), UnmappableError> {
+        let another_follows = self.to.len() > place + 2;
+        let separator = first_character(self.to.get(place + 1));
+        if another_follows && separator.is_some_and(|separator| value.contains(separator)) {
+            return Err(UnmappableError::Separator);
+        }
+        if !self.to_uri && value.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return Err(UnmappableError::Uppercase);
+        }
+        Ok(())
+    }
+}
+
+/// A side of a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MapSide {
+    /// The form of the name in the certificate.
+    From,
+    /// The user.
+    To,
+}
+
+impl fmt::Display for MapSide {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::From => "from",
+            Self::To => "to",
+        })
+    }
+}
+
+/// One whole segment: up to what stands behind the wildcard, and without what stands on its sides.
+fn take_segment(rest: &str, before: Option<char>, after: Option<char>) -> Option<(&str, &str)> {
+    let end = match after {
+        Some(separator) => rest.find(separator)?,
+        None => rest.len(),
+    };
+    let (value, behind) = rest.split_at_checked(end)?;
+    let outside = |character| matches!(character, '/' | '@') || Some(character) == before;
+    (!value.is_empty() && !value.contains(outside)).then_some((value, behind))
+}
+
+fn value_of<'a>(wildcard: &str, segments: &[(&str, &'a str)]) -> &'a str {
+    let mut named = segments.iter().filter(|(name, _)| *name == wildcard);
+    named.next().map(|&(_, value)| value).unwrap_or_default()
+}
+
+fn parse_from(text: &str) -> Result<Vec<Token>, MappingError> {
+    let tokens = tokens(text)?;
+    let mut seen: Vec<&str> = Vec::new();
+    for (place, token) in tokens.iter().enumerate() {
+        let Token::Wildcard(name) = token else {
+            continue;
+        };
+        let before = place.checked_sub(1).and_then(|before| tokens.get(before));
+        if !is_boundary(before, last_character)
+            || !is_boundary(tokens.get(place + 1), first_character)
+        {
+            return Err(MappingError::PartOfSegment(name.clone()));
+        }
+        if seen.contains(&name.as_str()) {
+            return Err(MappingError::Repeated(name.clone()));
+        }
+        seen.push(name);
+    }
+    canonical(tokens)
+}
+
+fn parse_to(text: &str, from: &[Token]) -> Result<Vec<Token>, MappingError> {
+    let tokens = tokens(text)?;
+    let mut before: Option<&Token> = None;
+    for token in &tokens {
+        if let Token::Wildcard(name) = token {
+            if !from.contains(token) {
+                return Err(MappingError::Unknown(name.clone()));
+            }
+            if matches!(before, Some(Token::Wildcard(_))) {
+                return Err(MappingError::Adjacent(name.clone()));
+            }
+        }
+        before = Some(token);
+    }
+    canonical(tokens)
+}
+
+/// The tokens in canonical form: what is no URI is in lower case.
+fn canonical(mut tokens: Vec<Token>) -> Result<Vec<Token>, MappingError> {
+    let example = example(&tokens);
+    User::parse(&example, Charset::Utf8)?;
+    if !is_uri(&example) {
+        for token in &mut tokens {
+            if let Token::Literal(text) = token {
+                text.make_ascii_lowercase();
+            }
+        }
+    }
+    Ok(tokens)
+}
+
+/// The text with something in the place of its wildcards.
+fn example(tokens: &[Token]) -> String {
+    let mut example = String::new();
+    for token in tokens {
+        example.push_str(match token {
+            Token::Literal(text) => text,
+            Token::Wildcard(_) => "x",
+        });
+    }
+    example
+}
+
+fn tokens(text: &str) -> Result<Vec<Token>, MappingError> {
+    let mut tokens = Vec::new();
+    let mut rest = text;
+    while let Some((literal, behind)) = rest.split_once('{') {
+        push_literal(&mut tokens, literal)?;
+        let (name, behind) = behind.split_once('}').ok_or(MappingError::Wildcard)?;
+        let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_');
+        if name.is_empty() || !name.bytes().all(allowed) {
+            return Err(MappingError::Wildcard);
+        }
+        tokens.push(Token::Wildcard(name.to_owned()));
+        rest = behind;
+    }
+    push_literal(&mut tokens, rest)?;
+    Ok(tokens)
+}
+
+fn push_literal(tokens: &mut Vec<Token>, text: &str) -> Result<(), MappingError> {
+    if text.contains('}') {
+        return Err(MappingError::Wildcard);
+    }
+    if !text.is_empty() {
+        tokens.push(Token::Literal(text.to_owned()));
+    }
+    Ok(())
+}
+
+fn is_boundary(token: Option<&Token>, character: fn(Option<&Token>) -> Option<char>) -> bool {
+    token.is_none() || matches!(character(token), Some('/' | '@' | '.' | ':'))
+}
+
+fn first_character(token: Option<&Token>) -> Option<char> {
+    literal(token)?.chars().next()
+}
+
+fn last_character(token: Option<&Token>) -> Option<char> {
+    literal(token)?.chars().next_back()
+}
+
+fn literal(token: Option<&Token>) -> Option<&str> {
+    match token? {
+        Token::Literal(text) => Some(text),
+        Token::Wildcard(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(from: &str, to: &str, name: &str) -> Option<Result<String, UnmappableError>> {
+        let name = User::parse(name, Charset::Ascii).unwrap();
+        let mapped = MapRule::parse(from, to)
+            .unwrap()
+            .map(&name, Charset::Ascii)?;
+        Some(mapped.map(|user| user.to_string()))
+    }
+
+    #[test]
+    fn wildcards_stand_for_whole_segments() {
+        let from = "spiffe://cluster.local/ns/{ns}/sa/{sa}";
+        for (from, to, name, expected) in [
+            (
+                from,
+                "{sa}@{ns}.example.com",
+                "spiffe://cluster.local/ns/mcp/sa/a.b",
+                Some("a.b@mcp.example.com"),
+            ),
+            (from, "{sa}", "spiffe://cluster.local/ns/mcp/sa/a/b", None),
+            (from, "{sa}", "spiffe://cluster.local/ns/mcp/x/sa/a", None),
+            (from, "{sa}", "spiffe://cluster.local/ns//sa/a", None),
+            (from, "{sa}", "spiffe://cluster.local/ns/mcp/sa/", None),
+            (from, "{sa}", "spiffe://cluster.locale/ns/mcp/sa/a", None),
+            (
+                "{u}@corp.example.com",
+                "{u}@example.com",
+                "John.Doe@Corp.Example.com",
+                Some("john.doe@example.com"),
+            ),
+            (
+                "{u}@corp.example.com",
+                "{u}@example.com",
+                "a@b@corp.example.com",
+                None,
+            ),
+            ("{host}.example.com", "{host}", "a.b.example.com", None),
+            (
+                "{host}.example.com",
+                "svc-{host}",
+                "a.example.com",
+                Some("svc-a"),
+            ),
+            (
+                "Admin@example.com",
+                "Root@example.com",
+                "admin@EXAMPLE.com",
+                Some("root@example.com"),
+            ),
+            ("system:node:{n}", "{n}", "system:node:a", Some("a")),
+            ("{s}://h/Path", "{s}", "https://h/Path", Some("https")),
+            ("{s}://h/Path", "{s}", "https://h/path", None),
+        ] {
+            let expected = expected.map(|text| Ok(text.to_owned()));
+            assert_eq!(map(from, to, name), expected, "{from} {name}");
+        }
+    }
+
+    #[test]
+    fn two_names_never_become_one_user() {
+        let from = "spiffe://a/{x}/{y}";
+        for (to, name, expected) in [
+            ("{x}-{y}", "spiffe://a/b-c/d", UnmappableError::Separator),
+            ("{x}", "spiffe://a/Admin/d", UnmappableError::Uppercase),
+        ] {
+            assert_eq!(map(from, to, name), Some(Err(expected)));
+        }
+        assert_eq!(
+            map(from, "{x}-{y}", "spiffe://a/b/c-d"),
+            Some(Ok("b-c-d".to_owned()))
+        );
+        let kept = map(from, "spiffe://b/{x}/{y}", "spiffe://a/Admin/d");
+        assert_eq!(kept, Some(Ok("spiffe://b/Admin/d".to_owned())));
+    }
+
+    #[test]
+    fn a_segment_makes_no_uri_and_no_odd_spiffe_id() {
+        let kind = Some(Err(UnmappableError::Kind));
+        assert_eq!(map("{a}.{b}", "{a}:{b}", "urn.admin"), kind);
+        for (name, expected) in [
+            ("..@corp", SpiffeIdError::PathSegment),
+            ("x?y%2f@corp", SpiffeIdError::PathSegment),
+        ] {
+            let mapped = map("{u}@corp", "spiffe://td/{u}", name);
+            assert_eq!(
+                mapped,
+                Some(Err(UnmappableError::Spiffe(expected))),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_mapped_user_is_bounded_as_any_other() {
+        let name = format!("spiffe://a/{}", "b".repeat(200));
+        let to = format!("{{x}}@{}", "c".repeat(60));
+        let mapped = map("spiffe://a/{x}", &to, &name);
+        let expected = UnmappableError::User(UserError::TooLong(261));
+        assert_eq!(mapped, Some(Err(expected)));
+    }
+
+    #[test]
+    fn a_rule_that_is_none_says_why() {
+        let name = |text: &str| text.to_owned();
+        for (from, to, side, expected) in [
+            ("a{", "a", MapSide::From, MappingError::Wildcard),
+            ("a}", "a", MapSide::From, MappingError::Wildcard),
+            ("{}", "a", MapSide::From, MappingError::Wildcard),
+            ("{A}", "a", MapSide::From, MappingError::Wildcard),
+            (
+                "a{x}",
+                "a",
+                MapSide::From,
+                MappingError::PartOfSegment(name("x")),
+            ),
+            (
+                "{x}{y}",
+                "a",
+                MapSide::From,
+                MappingError::PartOfSegment(name("x")),
+            ),
+            (
+                "{x}/{x}",
+                "a",
+                MapSide::From,
+                MappingError::Repeated(name("x")),
+            ),
+            ("", "a", MapSide::From, MappingError::User(UserError::Empty)),
+            (
+                "spiffe://A/{x}",
+                "a",
+                MapSide::From,
+                MappingError::User(UserError::UriNotNormal),
+            ),
+            ("{x}", "{y}", MapSide::To, MappingError::Unknown(name("y"))),
+            (
+                "{x}/{y}",
+                "{x}{y}",
+                MapSide::To,
+                MappingError::Adjacent(name("y")),
+            ),
+            ("{x}", "", MapSide::To, MappingError::User(UserError::Empty)),
+            (
+                "{x}",
+                " {x}",
+                MapSide::To,
+                MappingError::User(UserError::OuterSpace),
+            ),
+        ] {
+            assert_eq!(
+                MapRule::parse(from, to),
+                Err((side, expected)),
+                "{from} {to}"
+            );
+        }
+    }
+}

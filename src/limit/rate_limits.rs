@@ -1,0 +1,160 @@
+//! `rate_limit`: which limit a request is charged to.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use crate::identity::User;
+use crate::limit::gcra::{Nanoseconds, Quota, TheoreticalArrivalTime, Verdict};
+use crate::limit::table::{Charged, LimitKey};
+use crate::rules::UserPattern;
+
+const SECOND: Nanoseconds = 1_000_000_000;
+
+/// Which headers tell a client of its limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "cli",
+    derive(schemars::JsonSchema, serde::Serialize),
+    serde(rename_all = "lowercase")
+)]
+pub enum ResponseHeaders {
+    /// None but `Retry-After` with a 429.
+    #[default]
+    None,
+    /// `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10).
+    Draft,
+    /// `x-ratelimit-limit`, `x-ratelimit-remaining`, `x-ratelimit-reset`.
+    Legacy,
+}
+
+/// The limit of some users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// Each has a budget of this quota.
+    Quota(Quota),
+    /// None.
+    Unlimited,
+}
+
+/// Who is limited, and how.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RateLimits {
+    /// For users that no entry of `identities` is for.
+    pub default: Option<Quota>,
+    /// Exact users first, then the longest pattern that matches.
+    pub identities: Vec<(UserPattern, Limit)>,
+    /// For all requests without identity together.
+    pub anonymous: Option<Quota>,
+    /// What a client is told.
+    pub response_headers: ResponseHeaders,
+}
+
+/// A request to be charged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Charge {
+    /// To whom.
+    pub key: LimitKey,
+    /// To which quota.
+    pub quota: Quota,
+}
+
+impl RateLimits {
+    /// What a request is charged to; none where there is no limit.
+    pub fn charge(&self, user: Option<&User>) -> Option<Charge> {
+        let quota = match user {
+            Some(user) => self.quota_of(user)?,
+            None => self.anonymous?,
+        };
+        let key = LimitKey::of(hash(user, &quota));
+        Some(Charge { key, quota })
+    }
+
+    /// Whether there is any limit at all.
+    pub fn is_anybody_limited(&self) -> bool {
+        let mut limits = self.identities.iter();
+        let is_limited = limits.any(|(_, limit)| *limit != Limit::Unlimited);
+        is_limited || self.default.is_some() || self.anonymous.is_some()
+    }
+
+    fn quota_of(&self, user: &User) -> Option<Quota> {
+        let mut limits = self.identities.iter();
+        match limits.find(|(pattern, _)| pattern.matches(user)) {
+            Some((_, Limit::Quota(quota))) => Some(*quota),
+            Some((_, Limit::Unlimited)) => None,
+            None => self.default,
+        }
+    }
+}
+
+/// The same on every worker: the hasher of the standard library has no key of its own here.
+fn hash(user: Option<&User>, quota: &Quota) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (user, quota).hash(&mut hasher);
+    hasher.finish()
+}
+
+/// What is left of a limit, for the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    quota: Quota,
+    verdict: Verdict,
+    state: TheoreticalArrivalTime,
+    now: Nanoseconds,
+}
+
+impl Allowance {
+    /// What is left after a charge.
+    pub fn after(charge: &Charge, charged: &Charged, now: Nanoseconds) -> Self {
+        Self {
+            quota: charge.quota,
+            verdict: charged.verdict,
+            state: charged.state,
+            now,
+        }
+    }
+
+    /// Whether the request may pass.
+    pub fn is_allowed(&self) -> bool {
+        matches!(self.verdict, Verdict::Allowed(_))
+    }
+
+    /// The headers of the response.
+    pub fn headers(&self, kind: ResponseHeaders) -> Vec<(&'static str, String)> {
+        let mut headers = match kind {
+            ResponseHeaders::None => Vec::new(),
+            ResponseHeaders::Draft => self.draft(),
+            ResponseHeaders::Legacy => self.legacy(),
+        };
+        if !self.is_allowed() {
+            let wait = whole_seconds(self.quota.retry_after(self.state, self.now));
+            headers.push(("retry-after", wait.max(1).to_string()));
+        }
+        headers
+    }
+
+    fn draft(&self) -> Vec<(&'static str, String)> {
+        let (limit, remaining) = (self.quota.limit(), self.remaining());
+        let window = whole_seconds(self.quota.window());
+        // Section 4.1.2: until there is more, not until there is all.
+        let next = whole_seconds(self.quota.next_after(self.state, self.now));
+        let policy = format!("\"identity\";q={limit};w={window}");
+        let left = format!("\"identity\";r={remaining};t={next}");
+        vec![("ratelimit-policy", policy), ("ratelimit", left)]
+    }
+
+    fn legacy(&self) -> Vec<(&'static str, String)> {
+        let reset = whole_seconds(self.quota.reset_after(self.state, self.now));
+        vec![
+            ("x-ratelimit-limit", self.quota.limit().to_string()),
+            ("x-ratelimit-remaining", self.remaining().to_string()),
+            ("x-ratelimit-reset", reset.to_string()),
+        ]
+    }
+
+    fn remaining(&self) -> u64 {
+        self.quota.remaining(self.state, self.now)
+    }
+}
+
+fn whole_seconds(time: Nanoseconds) -> u64 {
+    time.div_ceil(SECOND)
+}

@@ -1,0 +1,9 @@
+//! What became of a request: the record, the counters, the limit of log lines.
+
+mod counters;
+mod log_limit;
+mod record;
+
+pub use counters::Counter;
+pub use log_limit::{LINES_A_SECOND, LogLimit};
+pub use record::{AuditLog, AuditRules, record, suppressed};

@@ -1,0 +1,131 @@
+//! Names of headers that may be owned.
+
+use std::fmt;
+
+use thiserror::Error;
+
+use crate::identity::is_token;
+
+/// Names that frame or route a message, or end at the next hop (RFC 9110 section 7.6.1).
+pub(crate) const NOT_OURS: [&str; 11] = [
+    "connection",
+    "content-length",
+    "host",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Why text is not the name of a header that may be owned.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum HeaderNameError {
+    /// Not a token of RFC 9110 section 5.6.2.
+    #[error("{0:?} is not a header name, expected a token of RFC 9110")]
+    NotToken(String),
+    /// A pseudo-header of RFC 9113 section 8.3.
+    #[error("{0:?} is a pseudo-header, expected a header of its own")]
+    Pseudo(String),
+    /// A header that belongs to the connection or to the message's framing.
+    #[error("{0:?} frames the message or belongs to one hop, expected a header of its own")]
+    NotOurs(String),
+}
+
+/// A header name in lower case.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HeaderName(String);
+
+impl HeaderName {
+    /// The header that the gateway's mTLS guide names.
+    pub fn x_ssl_client_s_dn_cn() -> Self {
+        Self("x-ssl-client-s-dn-cn".to_owned())
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The form in which names are compared: `_` is `-`, since gateways cannot tell them apart.
+    pub fn folded(&self) -> String {
+        folded(&self.0)
+    }
+}
+
+/// A name in lower case in the form in which names are compared: `_` is `-`.
+pub(crate) fn folded(name: &str) -> String {
+    name.replace('_', "-")
+}
+
+/// Whether a name is a folded one, in any spelling.
+pub(crate) fn is_spelling_of(name: &[u8], folded: &str) -> bool {
+    name.len() == folded.len() && has_folded_prefix(name, folded)
+}
+
+/// Whether a name begins with a folded one, in any spelling.
+pub(crate) fn has_folded_prefix(name: &[u8], folded: &str) -> bool {
+    let fold = |byte: &u8| match byte {
+        b'_' => b'-',
+        other => other.to_ascii_lowercase(),
+    };
+    name.len() >= folded.len()
+        && name
+            .iter()
+            .map(fold)
+            .zip(folded.bytes())
+            .all(|(a, b)| a == b)
+}
+
+impl TryFrom<String> for HeaderName {
+    type Error = HeaderNameError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let name = Self(text.to_ascii_lowercase());
+        if text.starts_with(':') {
+            return Err(HeaderNameError::Pseudo(text));
+        }
+        if !is_token(&text) {
+            return Err(HeaderNameError::NotToken(text));
+        }
+        if NOT_OURS.contains(&name.folded().as_str()) {
+            return Err(HeaderNameError::NotOurs(text));
+        }
+        Ok(name)
+    }
+}
+
+impl fmt::Display for HeaderName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_kept_in_lower_case() {
+        let name = HeaderName::try_from("X-SSL_Client".to_owned()).unwrap();
+        assert_eq!(name.as_str(), "x-ssl_client");
+        assert_eq!(name.folded(), "x-ssl-client");
+    }
+
+    #[test]
+    fn what_may_not_be_owned_says_why() {
+        let name = |text: &str| HeaderName::try_from(text.to_owned());
+        for text in ["", "a b", "a\r\nb", "a:", "\u{e9}"] {
+            assert_eq!(name(text), Err(HeaderNameError::NotToken(text.to_owned())));
+        }
+        for text in [":path", ":"] {
+            assert_eq!(name(text), Err(HeaderNameError::Pseudo(text.to_owned())));
+        }
+        for text in ["Connection", "transfer_encoding", "Host", "TE"] {
+            assert_eq!(name(text), Err(HeaderNameError::NotOurs(text.to_owned())));
+        }
+    }
+}
