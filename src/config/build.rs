@@ -24,7 +24,6 @@ use crate::report::AuditRules;
 use crate::rules::Revocations;
 use crate::rules::{Action, Authorization, HeaderCondition, Rule};
 use crate::rules::{Pin, PinRules, sha256_of_hex};
-use crate::sorted::{Sorted, sorted_by_key};
 
 type Result<T> = std::result::Result<T, ConfigurationError>;
 
@@ -74,14 +73,14 @@ impl Document {
 fn pin_rules(pins: UniqueMap<User, NonEmpty<Pin>>, required: Vec<User>) -> PinRules {
     let pins = pins.0.into_iter();
     PinRules {
-        pins: Sorted::by_key(pins.map(|(user, NonEmpty(pins))| (user, pins)).collect()),
-        required: Sorted::of(required),
+        pins: pins.map(|(user, NonEmpty(pins))| (user, pins)).collect(),
+        required: required.into_iter().collect(),
     }
 }
 
 fn header_rules(section: HeadersSection, charset: Charset) -> Result<HeaderRules> {
     let HeadersSection { user, set, strip } = section;
-    HeaderRules::new(user.0, set.0, &strip, charset)
+    HeaderRules::new(user.0, set.0.into_iter().collect(), &strip, charset)
         .map_err(|error| ConfigurationError::at("headers", error))
 }
 
@@ -146,8 +145,8 @@ fn revocations(sections: Vec<RevokedSection>) -> Result<Revocations> {
         }
     }
     Ok(Revocations {
-        fingerprints: Sorted::of(fingerprints),
-        serials: Sorted::of(serials),
+        fingerprints: fingerprints.into_iter().collect(),
+        serials: serials.into_iter().collect(),
     })
 }
 
@@ -195,7 +194,7 @@ fn into_authorization(section: AuthorizationSection, owned: &HeaderRules) -> Res
         }
         check_headers(rule, owned, &path)?;
     }
-    Ok(Authorization { default, rules })
+    Ok(Authorization::new(default, rules))
 }
 
 /// What a client writes into a header that is removed must decide nothing.
@@ -230,8 +229,10 @@ fn into_rule(section: RuleSection) -> Rule {
         action,
         identities: entries(identities),
         organizations: entries(organizations).into_iter().map(|it| it.0).collect(),
+        organizational_units: Vec::new(),
+        issuers: Vec::new(),
         methods: entries(methods).into_iter().map(|it| it.0).collect(),
-        paths: entries(paths).into_iter().map(|it| it.0).collect(),
+        paths: entries(paths),
         headers: headers.into_iter().map(condition).collect(),
     }
 }
@@ -247,8 +248,8 @@ fn rate_limits(section: RateLimitSection) -> RateLimits {
         LimitSection::Quota(section) => (pattern, Limit::Quota(quota(&section))),
         LimitSection::Unlimited => (pattern, Limit::Unlimited),
     };
-    let identities = identities.0.into_iter().map(limit).collect();
-    let identities = sorted_by_key(identities);
+    let mut identities: Vec<_> = identities.0.into_iter().map(limit).collect();
+    identities.sort_by(|(one, _), (other, _)| one.cmp(other));
     RateLimits {
         default: default.map(|section| quota(&section)),
         identities,

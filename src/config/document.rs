@@ -5,8 +5,7 @@ use super::read::{Read, UniqueMap, or_default, or_none, required, section, secti
 #[cfg(feature = "cli")]
 use super::schema::{self, text};
 use super::values::{
-    ExactPath, Method, NonEmpty, NonEmptyMap, Organization, PathPattern, RuleName, Sources,
-    UserHeader,
+    ExactPath, Method, NonEmpty, NonEmptyMap, Organization, RuleName, Sources, UserHeader,
 };
 use crate::certificate::SpiffeId;
 use crate::decide::HeaderValue;
@@ -19,7 +18,7 @@ use crate::report::AuditLog;
 use crate::request::HeaderName;
 use crate::rules::Action;
 use crate::rules::Pin;
-use crate::rules::{Pattern, UserPattern};
+use crate::rules::{PathPattern, Pattern, UserPattern};
 
 /// The plugin configuration of mtls-identity. `{}` is valid and safe.
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@
 
 use super::json::{Fault, Json};
 use super::read::{Read, named, parsed};
-use super::values::{ExactPath, Method, Organization, PathPattern, RuleName};
+use super::values::{ExactPath, Method, Organization, RuleName};
 use crate::certificate::SpiffeId;
 use crate::decide::HeaderValue;
 use crate::decide::{Check, MissingIdentity, ValidationSource};
@@ -14,7 +14,7 @@ use crate::report::AuditLog;
 use crate::request::HeaderName;
 use crate::rules::Action;
 use crate::rules::Pin;
-use crate::rules::{Pattern, UserPattern};
+use crate::rules::{PathPattern, Pattern, UserPattern};
 
 macro_rules! texts {
     ($($type:ty),+ $(,)?) => {$(

@@ -8,9 +8,7 @@ use crate::identity::Source;
 use crate::identity::is_token;
 use crate::limit::Burst;
 use crate::request::HeaderName;
-use crate::request::RequestPath;
-use crate::rules::Pattern;
-use crate::rules::comparable;
+use crate::rules::comparable_group;
 
 /// A list whose emptiness would mean that nobody or nothing is meant.
 #[derive(Debug)]
@@ -109,37 +107,6 @@ fn is_path(text: &str) -> bool {
     text.starts_with('/') && visible && !text.contains(['?', '#'])
 }
 
-/// A path, or a pattern of paths.
-#[derive(Debug)]
-pub(super) struct PathPattern(pub(super) Pattern);
-
-impl TryFrom<String> for PathPattern {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        let pattern = Pattern::parse(&text).map_err(|error| error.to_string())?;
-        if pattern == Pattern::Anything {
-            return Ok(Self(pattern));
-        }
-        if !is_path(text.strip_prefix('*').unwrap_or(&text)) {
-            return Err(format!(
-                "found {text:?}, expected a path such as \"/mcp\" or \"/servers/*\""
-            ));
-        }
-        // With something in the place of the star; no request's path is compared that is not normal.
-        match RequestPath::of(text.replace('*', "x").as_bytes()).is_normal() || is_normal_end(&text)
-        {
-            true => Ok(Self(pattern)),
-            false => Err(format!("found {text:?}, expected a path in normal form")),
-        }
-    }
-}
-
-fn is_normal_end(text: &str) -> bool {
-    let end = text.strip_prefix('*');
-    end.is_some_and(|end| RequestPath::of(format!("/x{end}").as_bytes()).is_normal())
-}
-
 /// The name of a rule: what records call it.
 #[derive(Debug)]
 pub(super) struct RuleName(pub(super) String);
@@ -168,7 +135,7 @@ impl TryFrom<String> for Organization {
     fn try_from(text: String) -> Result<Self, Self::Error> {
         match text.is_empty() {
             true => Err("found \"\", expected an organization"),
-            false => Ok(Self(comparable(&text))),
+            false => Ok(Self(comparable_group(&text))),
         }
     }
 }
