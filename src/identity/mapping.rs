@@ -5,30 +5,10 @@ use std::fmt;
 use thiserror::Error;
 
 use crate::certificate::{SpiffeId, SpiffeIdError};
+use crate::identity::template::{
+    MappingError, Token, example, first_character, parse_from, parse_to,
+};
 use crate::identity::user::{Charset, User, UserError, is_uri};
-
-/// Why a rule of `identity.map` is none.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum MappingError {
-    /// A `{` without `}`, a `}` without `{`, or a wildcard whose name is not of `a-z 0-9 _`.
-    #[error("a wildcard that is not {{name}} with a name of a-z, 0-9 and '_'")]
-    Wildcard,
-    /// A wildcard in `from` with something else beside it than an end, `/`, `@`, `.` or `:`.
-    #[error("{{{0}}} is not a whole segment: expected an end, '/', '@', '.' or ':' on both sides")]
-    PartOfSegment(String),
-    /// One name twice in `from`.
-    #[error("{{{0}}} is there twice")]
-    Repeated(String),
-    /// A name in `to` that is not in `from`.
-    #[error("{{{0}}} is not a wildcard of \"from\"")]
-    Unknown(String),
-    /// Two wildcards in `to` with nothing between them: two users could become one.
-    #[error("nothing stands between {{{0}}} and the wildcard before it")]
-    Adjacent(String),
-    /// The text could be nobody's name, whatever the wildcards stand for.
-    #[error("{0}")]
-    User(#[from] UserError),
-}
 
 /// Why a mapped name is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -48,12 +28,6 @@ pub enum UnmappableError {
     /// The mapped text is nobody's name.
     #[error("the mapped user: {0}")]
     User(#[from] UserError),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Token {
-    Literal(String),
-    Wildcard(String),
 }
 
 /// One rule: a name of that form is that user.
@@ -104,6 +78,10 @@ impl MapRule {
                     segments.push((wildcard.as_str(), value));
                     rest = behind;
                 }
+                Token::Rest(wildcard) => {
+                    segments.push((wildcard.as_str(), rest));
+                    return (!rest.is_empty()).then_some(segments);
+                }
             }
         }
         rest.is_empty().then_some(segments)
@@ -114,7 +92,7 @@ impl MapRule {
         for (place, token) in self.to.iter().enumerate() {
             let value = match token {
                 Token::Literal(text) => text,
-                Token::Wildcard(wildcard) => {
+                Token::Wildcard(wildcard) | Token::Rest(wildcard) => {
                     let value = value_of(wildcard, segments);
                     self.check(value, place)?;
                     value
@@ -137,7 +115,7 @@ impl MapRule {
         if another_follows && separator.is_some_and(|separator| value.contains(separator)) {
             return Err(UnmappableError::Separator);
         }
-        if !self.to_uri && value.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        if !self.to_uri && value.chars().any(char::is_uppercase) {
             return Err(UnmappableError::Uppercase);
         }
         Ok(())
@@ -176,116 +154,6 @@ fn take_segment(rest: &str, before: Option<char>, after: Option<char>) -> Option
 fn value_of<'a>(wildcard: &str, segments: &[(&str, &'a str)]) -> &'a str {
     let mut named = segments.iter().filter(|(name, _)| *name == wildcard);
     named.next().map(|&(_, value)| value).unwrap_or_default()
-}
-
-fn parse_from(text: &str) -> Result<Vec<Token>, MappingError> {
-    let tokens = tokens(text)?;
-    let mut seen: Vec<&str> = Vec::new();
-    for (place, token) in tokens.iter().enumerate() {
-        let Token::Wildcard(name) = token else {
-            continue;
-        };
-        let before = place.checked_sub(1).and_then(|before| tokens.get(before));
-        if !is_boundary(before, last_character)
-            || !is_boundary(tokens.get(place + 1), first_character)
-        {
-            return Err(MappingError::PartOfSegment(name.clone()));
-        }
-        if seen.contains(&name.as_str()) {
-            return Err(MappingError::Repeated(name.clone()));
-        }
-        seen.push(name);
-    }
-    canonical(tokens)
-}
-
-fn parse_to(text: &str, from: &[Token]) -> Result<Vec<Token>, MappingError> {
-    let tokens = tokens(text)?;
-    let mut before: Option<&Token> = None;
-    for token in &tokens {
-        if let Token::Wildcard(name) = token {
-            if !from.contains(token) {
-                return Err(MappingError::Unknown(name.clone()));
-            }
-            if matches!(before, Some(Token::Wildcard(_))) {
-                return Err(MappingError::Adjacent(name.clone()));
-            }
-        }
-        before = Some(token);
-    }
-    canonical(tokens)
-}
-
-/// The tokens in canonical form: what is no URI is in lower case.
-fn canonical(mut tokens: Vec<Token>) -> Result<Vec<Token>, MappingError> {
-    let example = example(&tokens);
-    User::parse(&example, Charset::Utf8)?;
-    if !is_uri(&example) {
-        for token in &mut tokens {
-            if let Token::Literal(text) = token {
-                text.make_ascii_lowercase();
-            }
-        }
-    }
-    Ok(tokens)
-}
-
-/// The text with something in the place of its wildcards.
-fn example(tokens: &[Token]) -> String {
-    let mut example = String::new();
-    for token in tokens {
-        example.push_str(match token {
-            Token::Literal(text) => text,
-            Token::Wildcard(_) => "x",
-        });
-    }
-    example
-}
-
-fn tokens(text: &str) -> Result<Vec<Token>, MappingError> {
-    let mut tokens = Vec::new();
-    let mut rest = text;
-    while let Some((literal, behind)) = rest.split_once('{') {
-        push_literal(&mut tokens, literal)?;
-        let (name, behind) = behind.split_once('}').ok_or(MappingError::Wildcard)?;
-        let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_');
-        if name.is_empty() || !name.bytes().all(allowed) {
-            return Err(MappingError::Wildcard);
-        }
-        tokens.push(Token::Wildcard(name.to_owned()));
-        rest = behind;
-    }
-    push_literal(&mut tokens, rest)?;
-    Ok(tokens)
-}
-
-fn push_literal(tokens: &mut Vec<Token>, text: &str) -> Result<(), MappingError> {
-    if text.contains('}') {
-        return Err(MappingError::Wildcard);
-    }
-    if !text.is_empty() {
-        tokens.push(Token::Literal(text.to_owned()));
-    }
-    Ok(())
-}
-
-fn is_boundary(token: Option<&Token>, character: fn(Option<&Token>) -> Option<char>) -> bool {
-    token.is_none() || matches!(character(token), Some('/' | '@' | '.' | ':'))
-}
-
-fn first_character(token: Option<&Token>) -> Option<char> {
-    literal(token)?.chars().next()
-}
-
-fn last_character(token: Option<&Token>) -> Option<char> {
-    literal(token)?.chars().next_back()
-}
-
-fn literal(token: Option<&Token>) -> Option<&str> {
-    match token? {
-        Token::Literal(text) => Some(text),
-        Token::Wildcard(_) => None,
-    }
 }
 
 #[cfg(test)]
@@ -343,10 +211,40 @@ mod tests {
             ("system:node:{n}", "{n}", "system:node:a", Some("a")),
             ("{s}://h/Path", "{s}", "https://h/Path", Some("https")),
             ("{s}://h/Path", "{s}", "https://h/path", None),
+            ("HTTPS://H/{p}", "{p}", "https://h/a", Some("a")),
         ] {
             let expected = expected.map(|text| Ok(text.to_owned()));
             assert_eq!(map(from, to, name), expected, "{from} {name}");
         }
+    }
+
+    #[test]
+    fn the_rest_of_a_name_is_one_wildcard() {
+        for (from, to, name, expected) in [
+            ("{cf}/{rest...}", "{cf}", "code/card.ab", Some("code")),
+            ("{cf}/{rest...}", "{cf}", "code/card.a/b", Some("code")),
+            ("{cf}/{rest...}", "{cf}", "code/", None),
+            ("{cf}/{rest...}", "{cf}", "code", None),
+            (
+                "{cf}/{rest...}",
+                "{cf}-{rest...}",
+                "code/a/b",
+                Some("code-a/b"),
+            ),
+            ("a@{rest...}", "{rest...}", "a@b@c", Some("b@c")),
+            ("{rest...}", "x-{rest...}", "a", Some("x-a")),
+        ] {
+            let expected = expected.map(|text| Ok(text.to_owned()));
+            assert_eq!(map(from, to, name), expected, "{from} {name}");
+        }
+        let separator = Some(Err(UnmappableError::Separator));
+        assert_eq!(map("{cf}/{rest...}", "{cf}-{rest...}", "a-b/c"), separator);
+        let rest = |side| (side, MappingError::Rest("r".to_owned()));
+        let parsed = |from, to| MapRule::parse(from, to).map(|_| ());
+        assert_eq!(parsed("{r...}@a", "b"), Err(rest(MapSide::From)));
+        assert_eq!(parsed("{r...}", "{r...}@a"), Err(rest(MapSide::To)));
+        let unknown = MappingError::Unknown("r".to_owned());
+        assert_eq!(parsed("{r...}", "{r}"), Err((MapSide::To, unknown)));
     }
 
     #[test]

@@ -2,14 +2,14 @@
 
 mod identify;
 mod mapping;
-mod normal_form;
 mod peer;
 mod syntax;
+mod template;
 mod user;
 mod xfcc;
 
 pub use identify::{Identity, IdentityError, IdentityRules, InvalidIdentity, MultipleCn, Source};
-pub use mapping::{MapRule, MapSide, MappingError, UnmappableError};
+pub use mapping::{MapRule, MapSide, UnmappableError};
 pub use peer::{ConnectionAttributes, DirectPeer, Peer, Validation};
 pub use syntax::{is_email, is_host_name, is_identifying_uri, is_token};
 pub use user::{Charset, MAXIMUM_USER, User, UserError, check_text, is_uri};

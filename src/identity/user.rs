@@ -6,8 +6,9 @@
 use std::fmt;
 
 use thiserror::Error;
+use unicode_normalization::{UnicodeNormalization, is_nfc};
 
-use crate::identity::normal_form::is_nfkc;
+use crate::certificate::SpiffeId;
 
 /// The longest canonical user, in bytes.
 pub const MAXIMUM_USER: usize = 254;
@@ -45,18 +46,22 @@ pub enum UserError {
     /// A character outside ASCII, where the charset is `ascii`.
     #[error("a character U+{0:04X} in a user, expected ASCII (identity.charset)")]
     NotAscii(u32),
-    /// A character outside ASCII that another program's lower-casing would turn into another.
-    #[error("a character U+{0:04X} in a user, expected its lower case")]
-    NotLowercase(u32),
-    /// Text that Unicode writes in another way as well, and this is not its normal form NFKC.
-    #[error("a user that is not in Unicode normal form NFKC")]
+    /// A letter whose lower case is more than one character, so that programs disagree about it (`İ`).
+    #[error("a character U+{0:04X} in a user, whose lower case is not one letter")]
+    Lowercase(u32),
+    /// A character that Unicode has for compatibility only: a Kelvin sign, a full-width letter (RFC 8264 section 9.17).
+    #[error("a character U+{0:04X} in a user, which Unicode writes in another way (NFKC)")]
+    Compatibility(u32),
+    /// Text that Unicode writes in another way as well, and this is not its normal form NFC.
+    #[error("a user that is not in Unicode normal form NFC")]
     NotNormal,
-    /// A URI whose scheme or authority is not in lower case (RFC 3986 section 6.2.2.1).
-    #[error("a URI whose scheme or authority is not in lower case")]
+    /// A SPIFFE ID whose scheme or trust domain is not in lower case (SPIFFE-ID section 2).
+    #[error("a SPIFFE ID whose scheme or trust domain is not in lower case")]
     UriNotNormal,
 }
 
-/// A user in canonical form: what goes into the header. URIs are kept, all else is lowercased (ASCII).
+/// A user in canonical form: what goes into the header. All is in lower case but what stands in a URI behind its scheme and
+/// host.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct User {
     text: String,
@@ -70,21 +75,18 @@ impl User {
     pub fn parse(text: &str, charset: Charset) -> Result<Self, UserError> {
         check_length(text)?;
         check_text(text, charset)?;
-        if let Some(upper) = text
-            .chars()
-            .find(|&character| has_other_lowercase(character))
-        {
-            return Err(UserError::NotLowercase(u32::from(upper)));
-        }
+        text.chars().try_for_each(check_character)?;
         let text = match is_uri(text) {
-            true if is_normal_uri(text) => text.to_owned(),
-            true => return Err(UserError::UriNotNormal),
-            false => text.to_ascii_lowercase(),
+            true => canonical_uri(text)?,
+            false => text.to_lowercase(),
         };
-        if !is_nfkc(&text) {
-            return Err(UserError::NotNormal);
+        // Lowercasing can make text longer, and can put together what was apart.
+        check_length(&text)?;
+        let is_lower = is_uri(&text) || text.to_lowercase() == text;
+        match is_lower && is_nfc(&text) {
+            true => Ok(Self { text }),
+            false => Err(UserError::NotNormal),
         }
-        Ok(Self { text })
     }
 
     /// The canonical text.
@@ -140,8 +142,19 @@ pub fn check_text(text: &str, charset: Charset) -> Result<(), UserError> {
     Ok(())
 }
 
-fn has_other_lowercase(character: char) -> bool {
-    !character.is_ascii() && character.to_lowercase().ne([character])
+/// Checks that a character is its own form NFKC, and that all programs agree about its lower case.
+fn check_character(character: char) -> Result<(), UserError> {
+    let code = u32::from(character);
+    if character.is_ascii() {
+        return Ok(());
+    }
+    if !std::iter::once(character).nfkc().eq([character]) {
+        return Err(UserError::Compatibility(code));
+    }
+    match character.to_lowercase().count() {
+        1 => Ok(()),
+        _ => Err(UserError::Lowercase(code)),
+    }
 }
 
 /// Format characters (category Cf), characters that are shown as nothing (Default_Ignorable_Code_Point) and
@@ -158,8 +171,11 @@ fn is_invisible(character: char) -> bool {
     )
 }
 
-/// Whether text is read as a URI, and so kept as it is: a scheme (RFC 3986 section 3.1) with an authority,
-/// or a URN (RFC 8141). `system:node:a` is none.
+/// Schemes of URIs without an authority: URNs (RFC 8141), tags (RFC 4151), decentralized identifiers.
+const SCHEMES_WITHOUT_AUTHORITY: [&str; 3] = ["urn", "tag", "did"];
+
+/// Whether text is read as a URI: a scheme (RFC 3986 section 3.1) with an authority, a URN, a `tag:` or a `did:`.
+/// `system:node:a` is none.
 pub fn is_uri(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once(':') else {
         return false;
@@ -167,19 +183,34 @@ pub fn is_uri(text: &str) -> bool {
     let in_scheme = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
     let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
         && scheme.bytes().all(in_scheme);
-    is_scheme && (rest.starts_with("//") || scheme.eq_ignore_ascii_case("urn"))
+    is_scheme && (rest.starts_with("//") || has_no_authority(scheme))
 }
 
-/// RFC 3986 section 6.2.2.1: scheme and host have no case, so only their lower case is a name. The
-/// namespace identifier of a URN stands in the host's place.
-fn is_normal_uri(text: &str) -> bool {
+fn has_no_authority(scheme: &str) -> bool {
+    let mut schemes = SCHEMES_WITHOUT_AUTHORITY.iter();
+    schemes.any(|known| scheme.eq_ignore_ascii_case(known))
+}
+
+/// A URI with the parts in lower case that have no case: scheme and host (RFC 3986 section 6.2.2.1), and the namespace of a
+/// URN (RFC 8141 section 3.1). A SPIFFE ID in upper case is refused: other readers refuse it, too.
+fn canonical_uri(text: &str) -> Result<String, UserError> {
     let (scheme, rest) = text.split_once(':').unwrap_or_default();
-    let authority = match rest.strip_prefix("//") {
-        Some(rest) => rest.split(['/', '?', '#']).next(),
-        None => rest.split(':').next(),
+    let end = match rest.strip_prefix("//") {
+        Some(authority) => authority.find(['/', '?', '#']).map(|end| end + 2),
+        None if scheme.eq_ignore_ascii_case("urn") => rest.find(':'),
+        None => Some(0),
     };
-    let lower = |text: &str| !text.bytes().any(|byte| byte.is_ascii_uppercase());
-    lower(scheme) && authority.is_some_and(lower)
+    let end = end.unwrap_or(rest.len());
+    let (authority, rest) = rest.split_at_checked(end).unwrap_or_default();
+    // A user name before the host has a case.
+    let host = authority.rfind('@').unwrap_or_default();
+    let (user, host) = authority.split_at_checked(host).unwrap_or_default();
+    let (scheme, host) = (scheme.to_ascii_lowercase(), host.to_ascii_lowercase());
+    let canonical = format!("{scheme}:{user}{host}{rest}");
+    match SpiffeId::is_claimed_by(text) && canonical != text {
+        true => Err(UserError::UriNotNormal),
+        false => Ok(canonical),
+    }
 }
 
 #[cfg(test)]
@@ -198,6 +229,12 @@ mod tests {
             ("spiffe://a/ns/Team", "spiffe://a/ns/Team"),
             ("https://a.example/B?C", "https://a.example/B?C"),
             ("urn:uuid:F81D", "urn:uuid:F81D"),
+            ("URN:UUID:F81D", "urn:uuid:F81D"),
+            ("HTTPS://A.Example/B", "https://a.example/B"),
+            ("HTTPS://A.Example", "https://a.example"),
+            ("https://User@A.Example:1/", "https://User@a.example:1/"),
+            ("Tag:example.com,2026:A", "tag:example.com,2026:A"),
+            ("did:web:Example", "did:web:Example"),
             ("a b", "a b"),
             ("1://A", "1://a"),
             ("A b://C", "a b://c"),
@@ -225,22 +262,40 @@ mod tests {
             ("\u{430}dmin", UserError::NotAscii(0x430)),
             ("SPIFFE://a/b", UserError::UriNotNormal),
             ("spiffe://A/b", UserError::UriNotNormal),
-            ("URN:a:b", UserError::UriNotNormal),
-            ("urn:A:b", UserError::UriNotNormal),
         ] {
             assert_eq!(ascii(text), Err(expected), "{text:?}");
         }
     }
 
     #[test]
-    fn outside_ascii_only_lower_case_is_a_name() {
+    fn names_outside_ascii_have_one_form() {
         let utf8 = |text| User::parse(text, Charset::Utf8).map(|user| user.to_string());
-        assert_eq!(utf8("J\u{fc}rgen").as_deref(), Ok("j\u{fc}rgen"));
-        assert_eq!(utf8("\u{dc}lo"), Err(UserError::NotLowercase(0xdc)));
-        assert_eq!(utf8("\u{212a}ate"), Err(UserError::NotLowercase(0x212a)));
-        assert_eq!(utf8("a\u{2028}b"), Err(UserError::Control(0x2028)));
-        assert_eq!(utf8("a\u{200b}b"), Err(UserError::Control(0x200b)));
-        assert_eq!(utf8("e\u{301}"), Err(UserError::NotNormal));
+        for (text, expected) in [
+            ("J\u{fc}rgen", "j\u{fc}rgen"),
+            ("\u{dc}LO", "\u{fc}lo"),
+            (
+                "\u{39f}\u{394}\u{39f}\u{3a3}",
+                "\u{3bf}\u{3b4}\u{3bf}\u{3c2}",
+            ),
+            (
+                "\u{d5}UNAPUU,MARI,38001085718",
+                "\u{f5}unapuu,mari,38001085718",
+            ),
+        ] {
+            assert_eq!(utf8(text).as_deref(), Ok(expected));
+        }
+        for (text, expected) in [
+            ("\u{212a}ate", UserError::Compatibility(0x212a)),
+            ("\u{ff41}", UserError::Compatibility(0xff41)),
+            ("\u{fb01}", UserError::Compatibility(0xfb01)),
+            ("\u{130}", UserError::Lowercase(0x130)),
+            ("a\u{2028}b", UserError::Control(0x2028)),
+            ("a\u{200b}b", UserError::Control(0x200b)),
+            ("e\u{301}", UserError::NotNormal),
+            ("E\u{301}", UserError::NotNormal),
+        ] {
+            assert_eq!(utf8(text), Err(expected), "{text:?}");
+        }
     }
 
     #[test]
