@@ -234,6 +234,7 @@ fn into_rule(section: RuleSection) -> Rule {
         methods: entries(methods).into_iter().map(|it| it.0).collect(),
         paths: entries(paths),
         headers: headers.into_iter().map(condition).collect(),
+        mcp: None,
     }
 }
 

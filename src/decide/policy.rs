@@ -11,7 +11,7 @@ use crate::request::RequestHead;
 use crate::request::RequestPath;
 use crate::rules::PinRules;
 use crate::rules::{Action, Authorization, Question};
-use crate::rules::{Groups, Revocations, RulesOfClient};
+use crate::rules::{Groups, Message, Revocations, RulesOfClient};
 
 /// Who vouches that a certificate is the client's own and of a CA that is trusted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -185,6 +185,7 @@ impl Policy {
             method: request.method,
             path: request.path,
             head: request.head,
+            message: Message::None,
         };
         let client = evidence.checks.as_ref().map(|checks| &checks.rules);
         let (action, rule) = authorization.decide(client, &question);

@@ -9,6 +9,7 @@ use crate::request::{RequestHead, RequestPath};
 use crate::rules::action::Action;
 use crate::rules::group::Groups;
 use crate::rules::header_entries::{Entries, HeaderEntries, cookie_name, is_caseless};
+use crate::rules::mcp::{Holds, McpCondition, Message};
 use crate::rules::pattern::{PathPattern, Pattern};
 use crate::rules::user_pattern::UserPattern;
 
@@ -42,6 +43,8 @@ pub struct Rule {
     pub paths: Vec<PathPattern>,
     /// Headers, all of which must match.
     pub headers: Vec<HeaderCondition>,
+    /// The message of MCP; none where a rule is about any request.
+    pub mcp: Option<McpCondition>,
 }
 
 /// What a request asks for.
@@ -53,6 +56,8 @@ pub struct Question<'a> {
     pub path: &'a RequestPath<'a>,
     /// The headers of the request.
     pub head: RequestHead<'a>,
+    /// The message of MCP in the body.
+    pub message: Message<'a>,
 }
 
 /// The rules and what happens where none matches.
@@ -111,6 +116,9 @@ impl Authorization {
 
     /// What happens to a request, and by which rule; none where none matches. `client` are the rules of the user; none for
     /// a request without identity.
+    ///
+    /// While the body is still to come, a request is allowed if there is any message with which it would be. So a request
+    /// that no message could save is refused before its body is held.
     pub fn decide(
         &self,
         client: Option<&RulesOfClient>,
@@ -118,12 +126,18 @@ impl Authorization {
     ) -> (Action, Option<&Rule>) {
         let client = client.unwrap_or(&self.anonymous);
         let headers = RequestHeaders::new(&self.header_names, question.head);
-        let mut rules = client.places.iter().filter_map(|&place| {
+        let rules = client.places.iter().filter_map(|&place| {
             let place = usize::try_from(place).ok()?;
             self.rules.get(place)
         });
-        let rule = rules.find(|rule| rule.matches(question, &headers));
-        (rule.map_or(self.default, |rule| rule.action), rule)
+        for rule in rules {
+            match rule.matches(question, &headers) {
+                Holds::Yes => return (rule.action, Some(rule)),
+                Holds::Unknown if rule.action == Action::Allow => return (rule.action, None),
+                Holds::Unknown | Holds::No => {}
+            }
+        }
+        (self.default, None)
     }
 }
 
@@ -157,13 +171,18 @@ impl Rule {
             && self.issuers.is_empty()
     }
 
-    fn matches(&self, question: &Question<'_>, headers: &RequestHeaders<'_>) -> bool {
-        self.matches_method(question.method)
+    fn matches(&self, question: &Question<'_>, headers: &RequestHeaders<'_>) -> Holds {
+        let holds = self.matches_method(question.method)
             && self.matches_path(question.path)
             && self
                 .headers
                 .iter()
-                .all(|condition| self.matches_header(condition, headers))
+                .all(|condition| self.matches_header(condition, headers));
+        match &self.mcp {
+            _ if !holds => Holds::No,
+            None => Holds::Yes,
+            Some(condition) => condition.holds(question.message, self.action),
+        }
     }
 
     fn matches_method(&self, method: &[u8]) -> bool {
@@ -246,6 +265,7 @@ mod tests {
     use super::*;
     use crate::request::write_map;
     use crate::rules::header_entries::MAXIMUM_ENTRIES;
+    use crate::rules::mcp::{Holds, McpCondition, Message};
     use crate::rules::pattern::work;
 
     /// A thousand rules of one kind, none of which matches any request of the tests.
@@ -284,6 +304,7 @@ mod tests {
             method: b"GET",
             path: &path,
             head: RequestHead::read(&map).unwrap(),
+            message: Message::None,
         };
         work::take();
         assert_eq!(authorization.decide(None, &question), (Action::Deny, None));
@@ -345,6 +366,7 @@ mod tests {
             method: b"GET",
             path: &path,
             head: RequestHead::read(&map).unwrap(),
+            message: Message::None,
         };
         let decide = |action| {
             let rules = Authorization::new(

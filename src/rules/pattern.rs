@@ -35,7 +35,7 @@ pub enum PatternError {
 }
 
 /// Exact text, a beginning, an end, or anything.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Pattern {
     /// `*`: any text that is not empty.
     Anything,
