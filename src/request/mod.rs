@@ -3,11 +3,13 @@
 mod head;
 mod header_name;
 mod mcp;
+mod mcp_head;
 mod path;
 
 pub use head::{Field, RequestHead, write_map};
 pub(crate) use header_name::{Fold, NOT_OURS, starts_with};
 pub use header_name::{HeaderName, HeaderNameError};
 pub use mcp::{McpError, McpMessage};
+pub use mcp_head::{McpHeadError, check_mcp_head, mcp_headers_agree};
 pub use path::RequestPath;
 pub(crate) use path::{End, normal_form};
