@@ -2,7 +2,6 @@
 
 mod identify;
 mod mapping;
-mod normal_form;
 mod peer;
 mod syntax;
 mod user;

@@ -6,8 +6,7 @@
 use std::fmt;
 
 use thiserror::Error;
-
-use crate::identity::normal_form::is_nfkc;
+use unicode_normalization::is_nfkc;
 
 /// The longest canonical user, in bytes.
 pub const MAXIMUM_USER: usize = 254;

@@ -105,9 +105,11 @@ impl Line {
         self.text_or_null(r#","fingerprint":"#, fingerprint.as_deref());
         match certificate {
             Some(certificate) => {
-                let issuer = certificate.issuer().to_string();
                 self.client_bytes(r#","serial":"#, hex(certificate.serial()).as_bytes());
-                self.client_bytes(r#","issuer":"#, issuer.as_bytes());
+                match certificate.issuer().map(ToString::to_string) {
+                    Some(issuer) => self.client_bytes(r#","issuer":"#, issuer.as_bytes()),
+                    None => self.text_or_null(r#","issuer":"#, None),
+                }
             }
             None => {
                 self.text_or_null(r#","serial":"#, None);

@@ -118,16 +118,24 @@ impl Rule {
     }
 
     fn matches_organization(&self, peer: Option<&Peer>) -> bool {
-        let organizations = peer
+        if self.organizations.is_empty() {
+            return true;
+        }
+        let organizations = match peer
             .and_then(Peer::certificate)
-            .into_iter()
-            .flat_map(|certificate| certificate.organizations());
+            .map(|it| it.organizations())
+        {
+            Some(Ok(organizations)) => Some(organizations),
+            // A subject that cannot be read may have any organization.
+            Some(Err(_)) => return self.action == Action::Deny,
+            None => None,
+        };
         let is_listed = |value: &AttributeValue| match value {
             AttributeValue::Text(text) => self.organizations.contains(&comparable(text)),
             // What cannot be read may be any organization.
             AttributeValue::Latin1(_) | AttributeValue::Other => self.action == Action::Deny,
         };
-        self.organizations.is_empty() || self.of_all_or_any(organizations, is_listed)
+        self.of_all_or_any(organizations.into_iter().flatten(), is_listed)
     }
 
     fn matches_method(&self, method: &[u8]) -> bool {
