@@ -62,8 +62,13 @@ fn it_is_all_of_its_bytes(certificate: &PeerCertificate, bytes: &[u8]) {
 
 /// For a certificate that is accepted: from every source it is one user in the one form, or nobody.
 pub fn it_names_nobody_in_two_ways(certificate: &Rc<PeerCertificate>) {
-    name::is_written_so_that_it_can_be_read(certificate.subject());
-    name::is_written_so_that_it_can_be_read(certificate.issuer());
+    for name in certificate
+        .subject()
+        .into_iter()
+        .chain(certificate.issuer())
+    {
+        name::is_written_so_that_it_can_be_read(name);
+    }
     let peer = Peer::Certificate(Rc::clone(certificate));
     for source in SOURCES {
         for charset in [Charset::Ascii, Charset::Utf8] {
@@ -79,10 +84,18 @@ pub fn it_names_nobody_in_two_ways(certificate: &Rc<PeerCertificate>) {
     }
 }
 
+/// The user by each of [`SOURCES`]; none where there is none.
+pub fn users(certificate: &Rc<PeerCertificate>) -> Vec<Option<String>> {
+    let peer = Peer::Certificate(Rc::clone(certificate));
+    let user = |source| rules(source, Charset::Utf8).identify(&peer).ok();
+    let users = SOURCES.map(|source| user(source).map(|identity| identity.user.to_string()));
+    users.into()
+}
+
 fn it_is_its_one_common_name(certificate: &PeerCertificate, user: Option<User>) {
-    let names: Vec<_> = certificate
-        .subject()
-        .values(AttributeType::COMMON_NAME)
+    let subject = certificate.subject().into_iter();
+    let names: Vec<_> = subject
+        .flat_map(|subject| subject.values(AttributeType::COMMON_NAME))
         .collect();
     let user = user.as_ref().map(User::as_str);
     let [AttributeValue::Text(name)] = names.as_slice() else {

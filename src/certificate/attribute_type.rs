@@ -1,34 +1,31 @@
 //! Attribute types of distinguished names and their short names (RFC 4519, RFC 2985, RFC 4524).
 
-use crate::certificate::object_identifier;
+use x509_parser::asn1_rs::Oid;
+use x509_parser::oid_registry::{
+    OID_X509_COMMON_NAME, OID_X509_ORGANIZATION_NAME, OID_X509_ORGANIZATIONAL_UNIT,
+};
 
-/// An attribute type: its OBJECT IDENTIFIER in DER, without tag and length (X.690 section 8.19).
+/// An attribute type, which is an OBJECT IDENTIFIER.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AttributeType {
-    oid: Vec<u8>,
-}
+pub struct AttributeType(Oid<'static>);
 
 impl AttributeType {
-    /// The DER contents of `commonName`, 2.5.4.3.
-    pub const COMMON_NAME: &[u8] = &[0x55, 4, 3];
-    /// The DER contents of `organizationName`, 2.5.4.10.
-    pub const ORGANIZATION: &[u8] = &[0x55, 4, 10];
-    /// The DER contents of `organizationalUnitName`, 2.5.4.11.
-    pub const ORGANIZATIONAL_UNIT: &[u8] = &[0x55, 4, 11];
+    /// `commonName`, 2.5.4.3.
+    pub const COMMON_NAME: Self = Self(OID_X509_COMMON_NAME);
+    /// `organizationName`, 2.5.4.10.
+    pub const ORGANIZATION: Self = Self(OID_X509_ORGANIZATION_NAME);
+    /// `organizationalUnitName`, 2.5.4.11.
+    pub const ORGANIZATIONAL_UNIT: Self = Self(OID_X509_ORGANIZATIONAL_UNIT);
 
-    /// The attribute type with this OBJECT IDENTIFIER; none if the bytes are not one.
+    /// The attribute type with this OBJECT IDENTIFIER, given by its DER without tag and length (X.690 section 8.19);
+    /// none if the bytes are not one.
     pub fn from_der_contents(oid: &[u8]) -> Option<Self> {
-        object_identifier::dotted(oid).map(|_| Self { oid: oid.to_vec() })
-    }
-
-    /// Whether this is the attribute type with these DER contents.
-    pub fn is(&self, oid: &[u8]) -> bool {
-        self.oid == oid
+        dotted(oid).map(|_| Self(Oid::new(oid.to_vec().into())))
     }
 
     /// The short name Envoy's subject string uses, such as `CN`; none for a type it has none for.
     pub fn short_name(&self) -> Option<&'static str> {
-        let (&number, arc) = self.oid.split_last()?;
+        let (&number, arc) = self.0.as_bytes().split_last()?;
         let (_, names) = ARCS.iter().find(|(prefix, _)| *prefix == arc)?;
         let place = names.binary_search_by_key(&number, |&(number, _)| number);
         names.get(place.ok()?).map(|&(_, name)| name)
@@ -44,9 +41,7 @@ impl AttributeType {
     /// neither.
     pub fn comparable_name(text: &str) -> Option<String> {
         let known = ARCS.iter().flat_map(|(arc, names)| {
-            let kind = |number: u8| Self {
-                oid: [arc, &[number][..]].concat(),
-            };
+            let kind = |number: u8| Self(Oid::new([arc, &[number][..]].concat().into()));
             names
                 .iter()
                 .map(move |&(number, name)| (name, kind(number)))
@@ -67,8 +62,30 @@ impl AttributeType {
 
     /// The OBJECT IDENTIFIER in dotted decimal.
     pub fn dotted(&self) -> String {
-        object_identifier::dotted(&self.oid).unwrap_or_default()
+        dotted(self.0.as_bytes()).unwrap_or_default()
     }
+}
+
+/// An OBJECT IDENTIFIER in dotted decimal; none for bytes that are not one, and for a number above 2^57. asn1-rs writes
+/// `3.16.55` for 2.999: it takes the first byte for the first two numbers, which X.690 section 8.19.4 does not.
+fn dotted(bytes: &[u8]) -> Option<String> {
+    let mut arcs = Vec::new();
+    let mut arc = 0_u64;
+    let mut inside = false;
+    for &byte in bytes {
+        if (!inside && byte == 0x80) || arc > u64::MAX >> 7 {
+            return None;
+        }
+        arc = arc << 7 | u64::from(byte & 0x7f);
+        inside = byte & 0x80 != 0;
+        if !inside {
+            arcs.push(std::mem::take(&mut arc));
+        }
+    }
+    let (&first, rest) = arcs.split_first().filter(|_| !inside)?;
+    let root = (first / 40).min(2);
+    let text = format!("{root}.{}", first - root * 40);
+    Some(rest.iter().fold(text, |text, arc| format!("{text}.{arc}")))
 }
 
 /// Short names by the last number of the OBJECT IDENTIFIER, ascending.
@@ -237,6 +254,23 @@ mod tests {
     fn the_tables_are_in_order() {
         for (_, names) in ARCS {
             assert!(names.is_sorted_by(|one, other| one.0 < other.0));
+        }
+    }
+
+    #[test]
+    fn an_object_identifier_is_written_in_dotted_decimal() {
+        for (oid, expected) in [
+            (&[0x2a, 0x86, 0x48][..], Some("1.2.840")),
+            (&[0x88, 0x37], Some("2.999")),
+            (&[], None),
+            (&[0x2a, 0x86], None),
+            (&[0x2a, 0x80, 1], None),
+            (&[0x2a, 0x80], None),
+            (&[0xff; 12], None),
+        ] {
+            let kind = AttributeType::from_der_contents(oid);
+            let written = kind.map(|kind| kind.dotted());
+            assert_eq!(written.as_deref(), expected, "{oid:02x?}");
         }
     }
 }

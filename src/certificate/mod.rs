@@ -1,25 +1,20 @@
-//! What a certificate says (RFC 5280): its names, its validity, its digests.
+//! What a certificate says (RFC 5280): its names, its validity, its digests. x509-parser reads the bytes.
 
 mod attribute_type;
-mod calendar;
-mod certificate_shape;
-mod certificate_transparency;
-pub mod der;
-mod extension_shape;
+mod element;
+mod fields;
 mod name;
 mod name_text;
-mod object_identifier;
 mod peer_certificate;
 pub mod pem;
-mod shape;
 mod spiffe;
 mod subject_alt_name;
-mod tbs_certificate;
 mod timestamp;
 
 pub use attribute_type::AttributeType;
-pub use name::{AttributeValue, DistinguishedName, NameError};
-pub use name_text::{ComparableName, NameTextError, parse as parse_name};
+pub use element::DerError;
+pub use name::{AttributeValue, ComparableName, DistinguishedName, NameError};
+pub use name_text::{NameTextError, parse as parse_name};
 pub(crate) use peer_certificate::magnitude;
 pub use peer_certificate::{CertificateError, MAXIMUM_DER, PeerCertificate};
 pub use spiffe::{SpiffeId, SpiffeIdError};

@@ -1,12 +1,12 @@
-//! Distinguished names: RFC 5280 section 4.1.2.4 read strictly, RFC 4514 written as Envoy writes it.
+//! Distinguished names (RFC 5280 section 4.1.2.4), written in the form of RFC 4514 that Envoy writes.
 
 use std::fmt::{self, Write};
 
 use thiserror::Error;
+use x509_parser::asn1_rs::Tag;
 
-use crate::certificate::attribute_type::AttributeType;
-use crate::certificate::der::{DerError, Element, tag};
-use crate::certificate::name_text::{ComparableName, ComparableValue};
+use super::attribute_type::AttributeType;
+use super::element::{DerError, Element};
 
 /// The most attributes of a name: certificates are kept for their connections, and a name of thousands of
 /// empty attributes would be a hundred times its DER.
@@ -25,8 +25,8 @@ pub enum NameError {
     #[error("an AttributeTypeAndValue that is not a type and a value")]
     NotTypeAndValue,
     /// The bytes of a string are not what its ASN.1 type allows: UTF-8, UCS-2 or UCS-4.
-    #[error("a string of ASN.1 type {0:#04x} whose bytes are not of that type")]
-    MalformedString(u8),
+    #[error("a string of ASN.1 type {0} whose bytes are not of that type")]
+    MalformedString(Tag),
     /// More attributes than any name needs.
     #[error("a name of {0} attributes, at most 128 are read")]
     TooManyAttributes(usize),
@@ -53,26 +53,27 @@ impl AttributeValue {
     /// # Errors
     /// [`NameError`] when the bytes are not what their type allows.
     pub fn from_der(der: &[u8]) -> Result<Self, NameError> {
-        Self::read(Element::only(der)?)
+        Self::read(&Element::only(der)?)
     }
 
-    fn read(value: Element<'_>) -> Result<Self, NameError> {
-        let malformed = NameError::MalformedString(value.tag);
-        let bytes = value.contents;
-        match value.tag {
-            tag::UTF8_STRING => std::str::from_utf8(bytes)
-                .map(|text| Self::Text(text.to_owned()))
-                .map_err(|_| malformed),
-            tag::BMP_STRING => decode_ucs(bytes, 2).map(Self::Text).ok_or(malformed),
-            tag::UNIVERSAL_STRING => decode_ucs(bytes, 4).map(Self::Text).ok_or(malformed),
-            tag::NUMERIC_STRING
-            | tag::PRINTABLE_STRING
-            | tag::TELETEX_STRING
-            | tag::IA5_STRING
-            | tag::VISIBLE_STRING => Ok(Self::of_single_bytes(bytes)),
-            tag::UTC_TIME | tag::GENERALIZED_TIME => Ok(Self::Latin1(latin_1(bytes))),
-            _ => Ok(Self::Other),
-        }
+    fn read(value: &Element<'_>) -> Result<Self, NameError> {
+        let bytes = value.contents();
+        let Some(tag) = value.universal() else {
+            return Ok(Self::Other);
+        };
+        let text = match tag {
+            Tag::Utf8String => std::str::from_utf8(bytes).ok().map(str::to_owned),
+            Tag::BmpString => decode_ucs(bytes, 2),
+            Tag::UniversalString => decode_ucs(bytes, 4),
+            Tag::NumericString
+            | Tag::PrintableString
+            | Tag::TeletexString
+            | Tag::Ia5String
+            | Tag::VisibleString => return Ok(Self::of_single_bytes(bytes)),
+            Tag::UtcTime | Tag::GeneralizedTime => return Ok(Self::Latin1(latin_1(bytes))),
+            _ => return Ok(Self::Other),
+        };
+        text.map(Self::Text).ok_or(NameError::MalformedString(tag))
     }
 
     /// The string types of one byte a character: ISO 8859-1, as OpenSSL and BoringSSL read them.
@@ -118,16 +119,16 @@ struct Attribute {
 
 impl Attribute {
     fn read(element: Element<'_>) -> Result<Self, NameError> {
-        let mut fields = element.expect(tag::SEQUENCE)?.children();
+        let mut fields = element.expect(Tag::Sequence)?.children();
         let kind = fields.next().ok_or(NameError::NotTypeAndValue)??;
         let value = fields.next().ok_or(NameError::NotTypeAndValue)??;
         if fields.next().is_some() {
             return Err(NameError::NotTypeAndValue);
         }
-        let kind = kind.expect(tag::OBJECT_IDENTIFIER)?.contents;
+        let kind = kind.expect(Tag::Oid)?.contents();
         Ok(Self {
             kind: AttributeType::from_der_contents(kind).ok_or(NameError::MalformedType)?,
-            value: AttributeValue::read(value)?,
+            value: AttributeValue::read(&value)?,
             der: value.raw.to_vec(),
         })
     }
@@ -143,6 +144,21 @@ impl Attribute {
     }
 }
 
+/// The value of an attribute as two are compared.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ComparableValue {
+    /// Text in UTF-8, in lower case (ASCII).
+    Text(Vec<u8>),
+    /// The DER of anything else.
+    Der(Vec<u8>),
+}
+
+/// The attributes of a RelativeDistinguishedName in one order: type in lower case, and value.
+type ComparableAttributes = Vec<(String, ComparableValue)>;
+
+/// A distinguished name as two are compared: the last RelativeDistinguishedName first, as it is written.
+pub type ComparableName = Vec<ComparableAttributes>;
+
 /// A Name of RFC 5280: a sequence of RelativeDistinguishedNames, most general first as in the DER.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DistinguishedName {
@@ -155,15 +171,18 @@ impl DistinguishedName {
     /// # Errors
     /// [`NameError`] names the rule of RFC 5280 section 4.1.2.4 that is broken.
     pub fn from_der(der: &[u8]) -> Result<Self, NameError> {
-        let relative = Element::only(der)?
-            .expect(tag::SEQUENCE)?
+        let name = Element::only(der)?.expect(Tag::Sequence)?;
+        // Counted first: the attributes are read only of a name of bearable size.
+        let attributes_of = |relative: Element<'_>| relative.children().count();
+        let count = name.children().flatten().map(attributes_of).sum();
+        if count > MAXIMUM_ATTRIBUTES {
+            return Err(NameError::TooManyAttributes(count));
+        }
+        let relative = name
             .children()
             .map(|element| relative_distinguished_name(element?))
             .collect::<Result<Vec<_>, _>>()?;
-        match relative.iter().map(Vec::len).sum() {
-            0..=MAXIMUM_ATTRIBUTES => Ok(Self { relative }),
-            more => Err(NameError::TooManyAttributes(more)),
-        }
+        Ok(Self { relative })
     }
 
     /// Whether the name has no RelativeDistinguishedName at all, as in a workload certificate.
@@ -181,21 +200,22 @@ impl DistinguishedName {
         self.relative.iter().rev().map(attributes).collect()
     }
 
+    /// All attributes, in the order of the DER.
+    pub fn attributes(&self) -> impl Iterator<Item = (&AttributeType, &AttributeValue)> {
+        let attributes = self.relative.iter().flatten();
+        attributes.map(|attribute| (&attribute.kind, &attribute.value))
+    }
+
     /// The values of one attribute type, in the order of the DER.
-    ///
-    /// `oid` is one of the constants of [`AttributeType`].
-    pub fn values(&self, oid: &[u8]) -> impl Iterator<Item = &AttributeValue> {
-        self.relative
-            .iter()
-            .flatten()
-            .filter(move |attribute| attribute.kind.is(oid))
-            .map(|attribute| &attribute.value)
+    pub fn values(&self, kind: AttributeType) -> impl Iterator<Item = &AttributeValue> {
+        let attributes = self.attributes();
+        attributes.filter_map(move |(other, value)| (*other == kind).then_some(value))
     }
 }
 
 fn relative_distinguished_name(element: Element<'_>) -> Result<Vec<Attribute>, NameError> {
     let attributes: Vec<_> = element
-        .expect(tag::SET)?
+        .expect(Tag::Set)?
         .children()
         .map(|attribute| Attribute::read(attribute?))
         .collect::<Result<_, _>>()?;
@@ -260,13 +280,19 @@ fn write_hex(f: &mut fmt::Formatter<'_>, der: &[u8]) -> fmt::Result {
 mod tests {
     use super::*;
 
+    const UTF8_STRING: u8 = 0x0c;
+    const PRINTABLE_STRING: u8 = 0x13;
+    const TELETEX_STRING: u8 = 0x14;
+    const IA5_STRING: u8 = 0x16;
+    const UNIVERSAL_STRING: u8 = 0x1c;
+    const BMP_STRING: u8 = 0x1e;
+    const SEQUENCE: u8 = 0x30;
+    const SET: u8 = 0x31;
+
     /// One AttributeTypeAndValue of X.520 with a value of that tag.
     fn attribute(number: u8, tag: u8, value: &[u8]) -> Vec<u8> {
         let value = element(tag, value);
-        element(
-            tag::SEQUENCE,
-            &[&[6, 3, 0x55, 4, number], &value[..]].concat(),
-        )
+        element(SEQUENCE, &[&[6, 3, 0x55, 4, number], &value[..]].concat())
     }
 
     fn element(tag: u8, contents: &[u8]) -> Vec<u8> {
@@ -279,9 +305,9 @@ mod tests {
     fn name(relative: &[&[Vec<u8>]]) -> Vec<u8> {
         let sets: Vec<_> = relative
             .iter()
-            .map(|attributes| element(tag::SET, &attributes.concat()))
+            .map(|attributes| element(SET, &attributes.concat()))
             .collect();
-        element(tag::SEQUENCE, &sets.concat())
+        element(SEQUENCE, &sets.concat())
     }
 
     fn written(der: &[u8]) -> String {
@@ -290,9 +316,9 @@ mod tests {
 
     #[test]
     fn names_are_written_last_first_and_multi_valued_ones_reversed() {
-        let cn = attribute(3, tag::UTF8_STRING, b"a");
-        let o = attribute(10, tag::UTF8_STRING, b"b");
-        let c = attribute(6, tag::PRINTABLE_STRING, b"DE");
+        let cn = attribute(3, UTF8_STRING, b"a");
+        let o = attribute(10, UTF8_STRING, b"b");
+        let c = attribute(6, PRINTABLE_STRING, b"DE");
         assert_eq!(written(&name(&[&[c], &[cn, o]])), "O=b+CN=a,C=DE");
         assert_eq!(written(&name(&[])), "");
     }
@@ -309,7 +335,7 @@ mod tests {
             (b" ", r"CN=\ "),
             (b"", "CN="),
         ] {
-            let der = name(&[&[attribute(3, tag::UTF8_STRING, value)]]);
+            let der = name(&[&[attribute(3, UTF8_STRING, value)]]);
             assert_eq!(written(&der), expected);
         }
     }
@@ -318,22 +344,22 @@ mod tests {
     fn what_is_no_text_of_a_known_type_is_written_as_hex() {
         let integer = attribute(3, 0x02, &[5]);
         assert_eq!(written(&name(&[&[integer]])), "CN=#020105");
-        let unknown = attribute(97, tag::UTF8_STRING, b"x");
+        let unknown = attribute(97, UTF8_STRING, b"x");
         assert_eq!(written(&name(&[&[unknown]])), "2.5.4.97=#0C0178");
     }
 
     #[test]
     fn every_string_type_is_decoded_as_openssl_does() {
         for (tag, value, expected) in [
-            (tag::BMP_STRING, &[0, b'a', 0x20, 0xac][..], "a\u{20ac}"),
+            (BMP_STRING, &[0, b'a', 0x20, 0xac][..], "a\u{20ac}"),
             (
-                tag::UNIVERSAL_STRING,
+                UNIVERSAL_STRING,
                 &[0, 0, 0, b'a', 0, 1, 0xf6, 0],
                 "a\u{1f600}",
             ),
-            (tag::TELETEX_STRING, b"abc", "abc"),
-            (tag::PRINTABLE_STRING, b"a@*", "a@*"),
-            (tag::IA5_STRING, b"a_b", "a_b"),
+            (TELETEX_STRING, b"abc", "abc"),
+            (PRINTABLE_STRING, b"a@*", "a@*"),
+            (IA5_STRING, b"a_b", "a_b"),
         ] {
             let der = name(&[&[attribute(3, tag, value)]]);
             let name = DistinguishedName::from_der(&der).unwrap();
@@ -344,7 +370,7 @@ mod tests {
 
     #[test]
     fn a_single_byte_string_above_ascii_is_kept_apart() {
-        let der = name(&[&[attribute(3, tag::TELETEX_STRING, &[0xc8, b'e'])]]);
+        let der = name(&[&[attribute(3, TELETEX_STRING, &[0xc8, b'e'])]]);
         let name = DistinguishedName::from_der(&der).unwrap();
         let values: Vec<_> = name.values(AttributeType::COMMON_NAME).collect();
         assert_eq!(values, [&AttributeValue::Latin1("\u{c8}e".to_owned())]);
@@ -352,12 +378,12 @@ mod tests {
 
     #[test]
     fn what_is_no_name_says_which_rule_is_broken() {
-        let cn = attribute(3, tag::UTF8_STRING, b"a");
-        let bare_value = element(tag::SEQUENCE, &[6, 3, 0x55, 4, 3]);
-        let three = element(tag::SEQUENCE, &[6, 3, 0x55, 4, 3, 12, 0, 12, 0]);
-        let no_type = element(tag::SEQUENCE, &[6, 0, 12, 0]);
+        let cn = attribute(3, UTF8_STRING, b"a");
+        let bare_value = element(SEQUENCE, &[6, 3, 0x55, 4, 3]);
+        let three = element(SEQUENCE, &[6, 3, 0x55, 4, 3, 12, 0, 12, 0]);
+        let no_type = element(SEQUENCE, &[6, 0, 12, 0]);
         let trailing = [name(&[std::slice::from_ref(&cn)]), vec![5, 0]].concat();
-        let not_a_set = element(tag::SEQUENCE, &cn);
+        let not_a_set = element(SEQUENCE, &cn);
         for (der, expected) in [
             (name(&[&[]]), NameError::EmptyRelativeDistinguishedName),
             (
@@ -370,25 +396,25 @@ mod tests {
             (
                 not_a_set,
                 NameError::Structure(DerError::Tag {
-                    expected: 0x31,
+                    expected: Tag::Set,
                     found: 0x30,
                 }),
             ),
             (
                 name(&[&[attribute(3, 0x0c, &[0xff])]]),
-                NameError::MalformedString(0x0c),
+                NameError::MalformedString(Tag::Utf8String),
             ),
             (
                 name(&[&[attribute(3, 0x1e, &[0])]]),
-                NameError::MalformedString(0x1e),
+                NameError::MalformedString(Tag::BmpString),
             ),
             (
                 name(&[&[attribute(3, 0x1e, &[0xd8, 0])]]),
-                NameError::MalformedString(0x1e),
+                NameError::MalformedString(Tag::BmpString),
             ),
             (
                 name(&[&[attribute(3, 0x1c, &[0, 1, 0])]]),
-                NameError::MalformedString(0x1c),
+                NameError::MalformedString(Tag::UniversalString),
             ),
         ] {
             assert_eq!(DistinguishedName::from_der(&der), Err(expected));

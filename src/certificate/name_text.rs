@@ -2,8 +2,8 @@
 
 use thiserror::Error;
 
-use crate::certificate::attribute_type::AttributeType;
-use crate::certificate::name::AttributeValue;
+use super::attribute_type::AttributeType;
+use super::name::{AttributeValue, ComparableName, ComparableValue};
 use crate::encoding::bytes_of_hex;
 
 /// Why text is no distinguished name.
@@ -28,21 +28,6 @@ pub enum NameTextError {
     #[error("a '#' without hexadecimal behind it")]
     Hexadecimal,
 }
-
-/// The value of an attribute as two are compared.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ComparableValue {
-    /// Text in UTF-8, in lower case (ASCII).
-    Text(Vec<u8>),
-    /// The DER of anything else.
-    Der(Vec<u8>),
-}
-
-/// The attributes of a RelativeDistinguishedName in one order: type in lower case, and value.
-pub type ComparableAttributes = Vec<(String, ComparableValue)>;
-
-/// A distinguished name as two are compared: the last RelativeDistinguishedName first, as it is written.
-pub type ComparableName = Vec<ComparableAttributes>;
 
 /// Reads the text of a distinguished name. Case, white space around separators, the way of escaping and
 /// the order inside a multi-valued RelativeDistinguishedName make no difference.

@@ -1,20 +1,21 @@
-//! The certificate of a peer: RFC 5280 section 4, read once and strictly.
+//! The certificate of a peer, RFC 5280 section 4: read once, strict about who it names and about nothing else.
+//!
+//! The proxy's TLS has admitted the certificate. Whether its issuer kept every rule of RFC 5280 is not this filter's to
+//! punish, so what names nobody is not looked at, and a name is judged when it is asked for.
+
+use std::fmt;
 
 use sha2::{Digest, Sha256};
-use std::fmt;
 use thiserror::Error;
 
-use crate::certificate::attribute_type::AttributeType;
-use crate::certificate::der::{DerError, Element};
-use crate::certificate::extension_shape::{SUBJECT_ALT_NAME, has_shape};
-use crate::certificate::name::{AttributeValue, DistinguishedName, NameError};
-use crate::certificate::object_identifier::dotted;
-use crate::certificate::pem::{self, PemError};
-use crate::certificate::spiffe::SpiffeId;
-use crate::certificate::subject_alt_name::{SubjectAltName, SubjectAltNameError};
-use crate::certificate::tbs_certificate::{Extension, TbsCertificate};
-use crate::certificate::timestamp::Timestamp;
-use crate::encoding::hex;
+use super::attribute_type::AttributeType;
+use super::element::DerError;
+use super::fields::Fields;
+use super::name::{AttributeValue, DistinguishedName, NameError};
+use super::pem::{self, PemError};
+use super::spiffe::SpiffeId;
+use super::subject_alt_name::{SubjectAltName, SubjectAltNameError};
+use super::timestamp::Timestamp;
 
 /// The longest certificate that is read, in bytes of DER.
 pub const MAXIMUM_DER: usize = 16 * 1024;
@@ -28,30 +29,30 @@ pub enum CertificateError {
     /// More than 16 KiB of DER.
     #[error("a certificate of {0} bytes, at most 16384 are read")]
     TooLong(usize),
-    /// Not one element of DER, or bytes behind it.
+    /// Not one element of DER, or a field of RFC 5280 section 4.1 that is not there or one too many.
     #[error("not a certificate: {0}")]
     Structure(#[from] DerError),
-    /// A field does not have its form in RFC 5280 section 4.1.
-    #[error("not a certificate of RFC 5280 section 4.1")]
-    Field,
-    /// RFC 5280 section 4.1.2.9: extensions exist in version 3 only.
-    #[error("extensions in a certificate of version {0}, expected version 3")]
-    ExtensionsBeforeVersion3(u32),
-    /// The subject is no distinguished name.
-    #[error("subject: {0}")]
-    Subject(NameError),
-    /// The issuer is no distinguished name.
-    #[error("issuer: {0}")]
-    Issuer(NameError),
-    /// RFC 5280 section 4.2: an extension may be there once.
-    #[error("the extension {0} is there twice")]
-    RepeatedExtension(String),
-    /// An extension of a known kind does not have that kind's form.
-    #[error("the extension {0} does not have the form of its kind")]
-    UnreadableExtension(String),
-    /// The subjectAltName does not have its form.
-    #[error("subjectAltName: {0}")]
-    SubjectAltName(#[from] SubjectAltNameError),
+    /// The version is none of 1, 2 and 3.
+    #[error("a version other than 1, 2 and 3")]
+    Version,
+    /// A serial number without a byte.
+    #[error("an empty serial number")]
+    SerialNumber,
+    /// notBefore or notAfter is no moment.
+    #[error("a validity that is not two times")]
+    Validity,
+    /// More extensions than any certificate needs.
+    #[error("{0} extensions, at most 64 are read")]
+    TooManyExtensions(usize),
+    /// More attributes in the subject than any name needs.
+    #[error("a subject of {0} attributes, at most 128 are read")]
+    TooManyAttributes(usize),
+    /// More names in the subjectAltName than any certificate needs.
+    #[error("a subjectAltName of {0} names, at most 1024 are read")]
+    TooManyNames(usize),
+    /// RFC 5280 section 4.2: an extension may be there once. With two of this one, two readers see two peers.
+    #[error("the subjectAltName is there twice")]
+    RepeatedSubjectAltName,
 }
 
 /// What a certificate says of its holder. Whether the holder may be believed (the chain, the key) is
@@ -59,12 +60,12 @@ pub enum CertificateError {
 #[derive(Clone, PartialEq, Eq)]
 pub struct PeerCertificate {
     der: Vec<u8>,
-    subject: DistinguishedName,
-    issuer: DistinguishedName,
-    serial: Vec<u8>,
+    subject: Result<DistinguishedName, NameError>,
+    issuer: Result<DistinguishedName, NameError>,
+    serial_number: Vec<u8>,
     not_before: Timestamp,
     not_after: Timestamp,
-    subject_alt_name: SubjectAltName,
+    subject_alt_name: Result<SubjectAltName, SubjectAltNameError>,
     sha256: [u8; 32],
     spki_sha256: [u8; 32],
 }
@@ -73,23 +74,27 @@ impl PeerCertificate {
     /// Reads one certificate in DER, with nothing behind it.
     ///
     /// # Errors
-    /// [`CertificateError`] names the rule of RFC 5280 that is broken.
+    /// [`CertificateError`] names the rule by which the bytes are refused.
     pub fn from_der(der: Vec<u8>) -> Result<Self, CertificateError> {
         if der.len() > MAXIMUM_DER {
             return Err(CertificateError::TooLong(der.len()));
         }
-        let fields = TbsCertificate::read(Element::only(&der)?).ok_or(CertificateError::Field)?;
-        if fields.version < 3 && !fields.extensions.is_empty() {
-            return Err(CertificateError::ExtensionsBeforeVersion3(fields.version));
+        let fields = Fields::read(&der)?;
+        let subject = DistinguishedName::from_der(fields.subject);
+        if let Err(NameError::TooManyAttributes(count)) = subject {
+            return Err(CertificateError::TooManyAttributes(count));
+        }
+        let names = fields.subject_alt_name.map(SubjectAltName::from_der);
+        if let Some(Err(SubjectAltNameError::TooMany(count))) = names {
+            return Err(CertificateError::TooManyNames(count));
         }
         Ok(Self {
-            subject: DistinguishedName::from_der(fields.subject)
-                .map_err(CertificateError::Subject)?,
-            issuer: DistinguishedName::from_der(fields.issuer).map_err(CertificateError::Issuer)?,
-            serial: magnitude(fields.serial_number).to_vec(),
+            subject,
+            issuer: DistinguishedName::from_der(fields.issuer),
+            serial_number: fields.serial_number.to_vec(),
             not_before: fields.not_before,
             not_after: fields.not_after,
-            subject_alt_name: read_extensions(&fields.extensions)?,
+            subject_alt_name: names.unwrap_or_else(|| Ok(SubjectAltName::default())),
             sha256: Sha256::digest(&der).into(),
             spki_sha256: Sha256::digest(fields.subject_public_key_info).into(),
             der,
@@ -118,23 +123,38 @@ impl PeerCertificate {
     }
 
     /// Whom it was issued to (RFC 5280 section 4.1.2.6).
-    pub fn subject(&self) -> &DistinguishedName {
-        &self.subject
+    ///
+    /// # Errors
+    /// [`NameError`] when the subject is no distinguished name.
+    pub fn subject(&self) -> Result<&DistinguishedName, NameError> {
+        self.subject.as_ref().map_err(|&error| error)
     }
 
     /// The organizationNames of the subject.
-    pub fn organizations(&self) -> impl Iterator<Item = &AttributeValue> {
-        self.subject.values(AttributeType::ORGANIZATION)
+    ///
+    /// # Errors
+    /// As [`PeerCertificate::subject`].
+    pub fn organizations(&self) -> Result<impl Iterator<Item = &AttributeValue>, NameError> {
+        let subject = self.subject()?;
+        Ok(subject.values(AttributeType::ORGANIZATION))
     }
 
-    /// Who issued it (RFC 5280 section 4.1.2.4).
-    pub fn issuer(&self) -> &DistinguishedName {
-        &self.issuer
+    /// Who issued it (RFC 5280 section 4.1.2.4); none for an issuer that is no distinguished name, which has no text.
+    pub fn issuer(&self) -> Option<&DistinguishedName> {
+        self.issuer.as_ref().ok()
     }
 
-    /// The serial number, big-endian without leading zeros (RFC 5280 section 4.1.2.2).
+    /// The serial number, big-endian without leading zeros (RFC 5280 section 4.1.2.2). Of a negative number these are
+    /// the bytes of its two's complement.
     pub fn serial(&self) -> &[u8] {
-        &self.serial
+        magnitude(&self.serial_number)
+    }
+
+    /// Whether the serial number is negative, which RFC 5280 forbids and some issuers do.
+    pub fn serial_is_negative(&self) -> bool {
+        self.serial_number
+            .first()
+            .is_some_and(|byte| byte & 0x80 != 0)
     }
 
     /// The first moment of its validity.
@@ -157,15 +177,18 @@ impl PeerCertificate {
     }
 
     /// The names in subjectAltName; none of any kind when the extension is not there.
-    pub fn subject_alt_name(&self) -> &SubjectAltName {
-        &self.subject_alt_name
+    ///
+    /// # Errors
+    /// [`SubjectAltNameError`] when the extension cannot be read. One kind of names may be unreadable besides.
+    pub fn subject_alt_name(&self) -> Result<&SubjectAltName, SubjectAltNameError> {
+        self.subject_alt_name.as_ref().map_err(|&error| error)
     }
 
-    /// The SPIFFE ID, if it is the only URI (X509-SVID section 2).
+    /// The SPIFFE ID, if it is the only URI (X509-SVID section 2); none if the URIs cannot be read.
     pub fn spiffe_id(&self) -> Option<SpiffeId> {
-        match self.subject_alt_name.uri.as_slice() {
-            [uri] => SpiffeId::parse(uri).ok(),
-            _ => None,
+        match self.subject_alt_name().and_then(SubjectAltName::uri) {
+            Ok([uri]) => SpiffeId::parse(uri).ok(),
+            Ok(_) | Err(_) => None,
         }
     }
 
@@ -183,8 +206,8 @@ impl PeerCertificate {
 impl fmt::Debug for PeerCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PeerCertificate")
-            .field("subject", &self.subject.to_string())
-            .field("issuer", &self.issuer.to_string())
+            .field("subject", &self.subject.as_ref().map(ToString::to_string))
+            .field("issuer", &self.issuer.as_ref().map(ToString::to_string))
             .finish_non_exhaustive()
     }
 }
@@ -197,22 +220,4 @@ pub(crate) fn magnitude(mut bytes: &[u8]) -> &[u8] {
         bytes = rest;
     }
     bytes
-}
-
-/// Checks every extension of a kind that is known, and reads the subjectAltName.
-fn read_extensions(extensions: &[Extension<'_>]) -> Result<SubjectAltName, CertificateError> {
-    let mut names = SubjectAltName::default();
-    for (place, extension) in extensions.iter().enumerate() {
-        let oid = || dotted(extension.oid).unwrap_or_else(|| hex(extension.oid));
-        let mut before = extensions.iter().take(place);
-        if before.any(|earlier| earlier.oid == extension.oid) {
-            return Err(CertificateError::RepeatedExtension(oid()));
-        }
-        if extension.oid == SUBJECT_ALT_NAME {
-            names = SubjectAltName::from_der(extension.value)?;
-        } else if !has_shape(extension.oid, extension.value) {
-            return Err(CertificateError::UnreadableExtension(oid()));
-        }
-    }
-    Ok(names)
 }

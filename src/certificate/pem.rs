@@ -1,13 +1,17 @@
 //! PEM text of one certificate, RFC 7468, plain or URL-encoded as Envoy hands it over.
 
-use percent_encoding::percent_decode;
 use std::borrow::Cow;
+use std::io::Cursor;
+
+use percent_encoding::percent_decode;
 use thiserror::Error;
+use x509_parser::error::PEMError;
+use x509_parser::pem::Pem;
 
 use crate::encoding;
 
-const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
-const END: &[u8] = b"-----END CERTIFICATE-----";
+/// The label of a certificate (RFC 7468 section 5.1).
+const LABEL: &str = "CERTIFICATE";
 
 /// The longest PEM text that is read: 16 KiB of DER, every byte of its base64 percent-encoded.
 const MAXIMUM: usize = 72 * 1024;
@@ -21,7 +25,7 @@ pub enum PemError {
     /// No `-----BEGIN CERTIFICATE-----`.
     #[error("no -----BEGIN CERTIFICATE----- in the PEM text")]
     NoBegin,
-    /// No `-----END CERTIFICATE-----`.
+    /// No line that begins with `-----END`.
     #[error("no -----END CERTIFICATE----- in the PEM text")]
     NoEnd,
     /// Something behind the certificate: a second one, say.
@@ -32,8 +36,18 @@ pub enum PemError {
     Base64,
 }
 
+impl From<PEMError> for PemError {
+    fn from(error: PEMError) -> Self {
+        match error {
+            PEMError::MissingHeader | PEMError::InvalidHeader => Self::NoBegin,
+            PEMError::IncompletePEM => Self::NoEnd,
+            PEMError::Base64DecodeError | PEMError::IOError(_) => Self::Base64,
+        }
+    }
+}
+
 /// The DER in a PEM text with exactly one certificate. Text before it is passed over, as RFC 7468
-/// section 2 allows; behind it only white space is.
+/// section 2 allows; behind it only white space is. Lines may be of any length.
 ///
 /// # Errors
 /// [`PemError`] says what is wrong with the text.
@@ -41,10 +55,15 @@ pub fn decode(text: &[u8]) -> Result<Vec<u8>, PemError> {
     if text.len() > MAXIMUM {
         return Err(PemError::TooLong(text.len()));
     }
-    let (_, body) = split(text, BEGIN).ok_or(PemError::NoBegin)?;
-    let (base64, behind) = split(body, END).ok_or(PemError::NoEnd)?;
-    match behind.trim_ascii() {
-        [] => decode_lines(base64).ok_or(PemError::Base64),
+    let mut reader = Cursor::new(text);
+    let (certificate, end) = loop {
+        let (block, end) = Pem::read(&mut reader)?;
+        if block.label == LABEL {
+            break (block.contents, end);
+        }
+    };
+    match text.get(end..).unwrap_or_default().trim_ascii() {
+        [] => Ok(certificate),
         trailing => Err(PemError::Trailing(trailing.len())),
     }
 }
@@ -74,22 +93,6 @@ pub fn encode(der: &[u8]) -> String {
     text
 }
 
-/// What stands before and behind the first `separator`.
-fn split<'a>(text: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
-    let place = text
-        .windows(separator.len())
-        .position(|window| window == separator)?;
-    let (before, rest) = text.split_at_checked(place)?;
-    Some((before, rest.get(separator.len()..)?))
-}
-
-/// Base64 with line ends passed over.
-fn decode_lines(text: &[u8]) -> Option<Vec<u8>> {
-    let is_character = |byte: &u8| !matches!(byte, b'\r' | b'\n');
-    let base64: Vec<u8> = text.iter().copied().filter(is_character).collect();
-    encoding::bytes_of_base64(&base64)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,6 +113,21 @@ mod tests {
     fn text_before_the_certificate_is_passed_over() {
         let text = format!("subject=CN = a\r\n{}", encode(b"abc").replace('\n', "\r\n"));
         assert_eq!(decode(text.as_bytes()), Ok(b"abc".to_vec()));
+        let key = encode(b"key").replace("CERTIFICATE", "PRIVATE KEY");
+        let text = format!("{key}{}", encode(b"abc"));
+        assert_eq!(decode(text.as_bytes()), Ok(b"abc".to_vec()));
+    }
+
+    #[test]
+    fn lines_may_have_any_length_and_white_space_at_their_ends() {
+        let der: Vec<u8> = (0..=255).collect();
+        let base64 = encoding::base64(&der);
+        for width in [1, 4, 76, 1000] {
+            let lines: Vec<_> = base64.as_bytes().chunks(width).collect();
+            let body = String::from_utf8(lines.join(&b" \r\n"[..])).unwrap();
+            let text = format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----");
+            assert_eq!(decode(text.as_bytes()), Ok(der.clone()), "{width}");
+        }
     }
 
     #[test]
@@ -118,7 +136,8 @@ mod tests {
         let two = format!("{one}{one}");
         for (text, expected) in [
             ("", PemError::NoBegin),
-            ("-----BEGIN PRIVATE KEY-----", PemError::NoBegin),
+            ("-----BEGIN PRIVATE KEY-----", PemError::NoEnd),
+            (&one.replace("CERTIFICATE", "CSR"), PemError::NoBegin),
             ("-----BEGIN CERTIFICATE-----\nYWJj\n", PemError::NoEnd),
             (&two, PemError::Trailing(one.trim_end().len())),
             (&one.replace("YWJj", "YW Jj"), PemError::Base64),

@@ -1,4 +1,4 @@
-//! SPIFFE IDs: the SPIFFE-ID standard, sections 2.1 to 2.3.
+//! SPIFFE IDs: the SPIFFE-ID standard, sections 2.1 to 2.3, read by the crate spiffe.
 
 use std::fmt;
 
@@ -6,6 +6,9 @@ use thiserror::Error;
 
 /// The scheme with its separator.
 const SCHEME: &str = "spiffe://";
+
+/// The longest ID, in bytes (section 2.3). The crate takes longer ones.
+const MAXIMUM: usize = 2048;
 
 /// Why text is not a SPIFFE ID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -24,6 +27,19 @@ pub enum SpiffeIdError {
     PathSegment,
 }
 
+impl From<spiffe::SpiffeIdError> for SpiffeIdError {
+    fn from(error: spiffe::SpiffeIdError) -> Self {
+        use spiffe::SpiffeIdError as Error;
+        match error {
+            Error::Empty | Error::WrongScheme => Self::Scheme,
+            Error::MissingTrustDomain
+            | Error::BadTrustDomainChar
+            | Error::TrustDomainTooLong { .. } => Self::TrustDomain,
+            _ => Self::PathSegment,
+        }
+    }
+}
+
 /// A SPIFFE ID; one that exists is valid.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SpiffeId {
@@ -36,20 +52,18 @@ impl SpiffeId {
     /// # Errors
     /// [`SpiffeIdError`] names the rule of the standard that is broken.
     pub fn parse(text: &str) -> Result<Self, SpiffeIdError> {
-        if text.len() > 2048 {
+        if text.len() > MAXIMUM {
             return Err(SpiffeIdError::TooLong(text.len()));
         }
-        let rest = text.strip_prefix(SCHEME).ok_or(SpiffeIdError::Scheme)?;
-        let mut segments = rest.split('/');
-        if !segments.next().is_some_and(is_trust_domain) {
-            return Err(SpiffeIdError::TrustDomain);
+        if !text.starts_with(SCHEME) {
+            return Err(SpiffeIdError::Scheme);
         }
-        if !segments.all(is_path_segment) {
-            return Err(SpiffeIdError::PathSegment);
+        let text = text.to_owned();
+        match spiffe::SpiffeId::new(&text)?.to_string() == text {
+            true => Ok(Self { text }),
+            // The crate takes upper case in a trust domain, and makes it lower case.
+            false => Err(SpiffeIdError::TrustDomain),
         }
-        Ok(Self {
-            text: text.to_owned(),
-        })
     }
 
     /// Whether a URI claims to be a SPIFFE ID, well-formed or not.
@@ -76,16 +90,6 @@ impl fmt::Display for SpiffeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
-}
-
-fn is_trust_domain(text: &str) -> bool {
-    let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_');
-    (1..=255).contains(&text.len()) && text.bytes().all(allowed)
-}
-
-fn is_path_segment(text: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
-    !matches!(text, "" | "." | "..") && text.bytes().all(allowed)
 }
 
 #[cfg(test)]

@@ -3,90 +3,144 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use thiserror::Error;
+use x509_parser::asn1_rs::Tag;
 
-use crate::certificate::certificate_shape::GENERAL_NAME;
-use crate::certificate::der::{DerError, Element, tag};
+use super::element::{DerError, Element};
 
-/// Why bytes are not a subjectAltName.
+/// The most names of a subjectAltName.
+pub(super) const MAXIMUM_NAMES: usize = 1024;
+
+/// Why a subjectAltName, or the names of one kind in it, cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum SubjectAltNameError {
     /// The structure is not a SEQUENCE OF GeneralName.
-    #[error("not a subjectAltName: {0}")]
+    #[error("subjectAltName: {0}")]
     Structure(#[from] DerError),
-    /// RFC 5280: if the extension is present, it has at least one entry.
-    #[error("a subjectAltName without an entry")]
-    Empty,
-    /// rfc822Name, dNSName and URI are IA5String: ASCII.
-    #[error("a subjectAltName entry [{0}] that is not ASCII")]
-    NotAscii(u8),
-    /// iPAddress is 4 or 16 bytes.
-    #[error("an iPAddress of {0} bytes, expected 4 or 16")]
-    IpAddress(usize),
-    /// An entry of another kind, which names nobody here, does not have its form.
-    #[error("a subjectAltName entry [{0}] that does not have its form")]
-    Malformed(u8),
-    /// A tag that GeneralName does not have.
-    #[error("no GeneralName has the tag {0:#04x}")]
+    /// An entry of no kind that GeneralName has.
+    #[error("subjectAltName: no GeneralName has the tag {0:#04x}")]
     Kind(u8),
+    /// More names than any certificate needs.
+    #[error("subjectAltName: {0} names, at most 1024 are read")]
+    TooMany(usize),
+    /// rfc822Name, dNSName and URI are IA5String: ASCII.
+    #[error("subjectAltName: an entry [{0}] that is not ASCII")]
+    NotAscii(u32),
+    /// iPAddress is 4 or 16 bytes.
+    #[error("subjectAltName: an iPAddress of {0} bytes, expected 4 or 16")]
+    IpAddress(usize),
 }
 
-/// The entries of a subjectAltName by kind, each in the order of the DER.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// The names of one kind in the order of the DER, or why one of them cannot be read.
+type Names<T> = Result<Vec<T>, SubjectAltNameError>;
+
+/// The entries of a subjectAltName by kind. An entry that cannot be read spoils its own kind only: who asks for the
+/// e-mail address of a certificate does not ask for its host names.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubjectAltName {
-    /// dNSName.
-    pub dns: Vec<String>,
-    /// rfc822Name.
-    pub email: Vec<String>,
-    /// uniformResourceIdentifier.
-    pub uri: Vec<String>,
-    /// iPAddress.
-    pub ip: Vec<IpAddr>,
+    email: Names<String>,
+    dns: Names<String>,
+    uri: Names<String>,
+    ip: Names<IpAddr>,
+}
+
+/// No names of any kind, as in a certificate without the extension.
+impl Default for SubjectAltName {
+    fn default() -> Self {
+        Self {
+            email: Ok(Vec::new()),
+            dns: Ok(Vec::new()),
+            uri: Ok(Vec::new()),
+            ip: Ok(Vec::new()),
+        }
+    }
 }
 
 impl SubjectAltName {
-    /// Reads the value of the extension. Kinds that name nobody here (otherName, x400Address,
-    /// directoryName, ediPartyName, registeredID) are passed over.
+    /// Reads the value of the extension. The contents of otherName, x400Address, directoryName, ediPartyName and
+    /// registeredID are passed over: they name nobody here.
     ///
     /// # Errors
-    /// [`SubjectAltNameError`] names the rule that is broken.
+    /// [`SubjectAltNameError`] names the rule that is broken, if it concerns the names of all kinds.
     pub fn from_der(der: &[u8]) -> Result<Self, SubjectAltNameError> {
-        let mut names = Self::default();
-        let entries = Element::only(der)?.expect(tag::SEQUENCE)?;
-        if entries.contents.is_empty() {
-            return Err(SubjectAltNameError::Empty);
+        let entries = Element::only(der)?.expect(Tag::Sequence)?;
+        let count = entries.children().count();
+        if count > MAXIMUM_NAMES {
+            return Err(SubjectAltNameError::TooMany(count));
         }
+        let mut names = Self::default();
         for entry in entries.children() {
-            names.add(entry?)?;
+            names.add(&entry?)?;
         }
         Ok(names)
     }
 
-    fn add(&mut self, entry: Element<'_>) -> Result<(), SubjectAltNameError> {
-        match entry.tag {
-            0x81 => self.email.push(ia5_string(entry)?),
-            0x82 => self.dns.push(ia5_string(entry)?),
-            0x86 => self.uri.push(ia5_string(entry)?),
-            0x87 => self.ip.push(ip_address(entry)?),
-            0xa0 | 0xa3 | 0xa4 | 0xa5 | 0x88 if GENERAL_NAME.matches(entry) => {}
-            0xa0 | 0xa3 | 0xa4 | 0xa5 | 0x88 => {
-                return Err(SubjectAltNameError::Malformed(entry.tag & 0x1f));
-            }
-            other => return Err(SubjectAltNameError::Kind(other)),
+    fn add(&mut self, entry: &Element<'_>) -> Result<(), SubjectAltNameError> {
+        match entry.context_specific() {
+            Some((1, false)) => add(&mut self.email, ia5_string(1, entry.contents())),
+            Some((2, false)) => add(&mut self.dns, ia5_string(2, entry.contents())),
+            Some((6, false)) => add(&mut self.uri, ia5_string(6, entry.contents())),
+            Some((7, false)) => add(&mut self.ip, ip_address(entry.contents())),
+            Some((0 | 3 | 4 | 5, true) | (8, false)) => {}
+            _ => return Err(SubjectAltNameError::Kind(entry.identifier())),
         }
         Ok(())
     }
+
+    /// The rfc822Names.
+    ///
+    /// # Errors
+    /// [`SubjectAltNameError`] when one of them cannot be read.
+    pub fn email(&self) -> Result<&[String], SubjectAltNameError> {
+        slice(&self.email)
+    }
+
+    /// The dNSNames.
+    ///
+    /// # Errors
+    /// [`SubjectAltNameError`] when one of them cannot be read.
+    pub fn dns(&self) -> Result<&[String], SubjectAltNameError> {
+        slice(&self.dns)
+    }
+
+    /// The uniformResourceIdentifiers.
+    ///
+    /// # Errors
+    /// [`SubjectAltNameError`] when one of them cannot be read.
+    pub fn uri(&self) -> Result<&[String], SubjectAltNameError> {
+        slice(&self.uri)
+    }
+
+    /// The iPAddresses.
+    ///
+    /// # Errors
+    /// [`SubjectAltNameError`] when one of them cannot be read.
+    pub fn ip(&self) -> Result<&[IpAddr], SubjectAltNameError> {
+        slice(&self.ip)
+    }
 }
 
-fn ia5_string(entry: Element<'_>) -> Result<String, SubjectAltNameError> {
-    std::str::from_utf8(entry.contents)
+fn slice<T>(names: &Names<T>) -> Result<&[T], SubjectAltNameError> {
+    names.as_deref().map_err(|&error| error)
+}
+
+/// The first name that cannot be read decides for its kind.
+fn add<T>(names: &mut Names<T>, name: Result<T, SubjectAltNameError>) {
+    match (names.as_mut(), name) {
+        (Ok(names), Ok(name)) => names.push(name),
+        (Ok(_), Err(error)) => *names = Err(error),
+        (Err(_), _) => {}
+    }
+}
+
+fn ia5_string(kind: u32, contents: &[u8]) -> Result<String, SubjectAltNameError> {
+    std::str::from_utf8(contents)
         .ok()
         .filter(|text| text.is_ascii())
         .map(str::to_owned)
-        .ok_or(SubjectAltNameError::NotAscii(entry.tag & 0x1f))
+        .ok_or(SubjectAltNameError::NotAscii(kind))
 }
 
-fn ip_address(entry: Element<'_>) -> Result<IpAddr, SubjectAltNameError> {
-    let bytes = entry.contents;
+fn ip_address(bytes: &[u8]) -> Result<IpAddr, SubjectAltNameError> {
     let v4 = <[u8; 4]>::try_from(bytes).map(|octets| IpAddr::V4(Ipv4Addr::from(octets)));
     let v6 = || <[u8; 16]>::try_from(bytes).map(|octets| IpAddr::V6(Ipv6Addr::from(octets)));
     v4.or_else(|_| v6())
@@ -103,7 +157,13 @@ mod tests {
             contents.extend([*tag, u8::try_from(value.len()).unwrap()]);
             contents.extend(*value);
         }
-        [vec![0x30, u8::try_from(contents.len()).unwrap()], contents].concat()
+        let [.., high, low] = contents.len().to_be_bytes();
+        let header = match contents.len() {
+            0..0x80 => vec![0x30, low],
+            0x80..0x100 => vec![0x30, 0x81, low],
+            _ => vec![0x30, 0x82, high, low],
+        };
+        [header, contents].concat()
     }
 
     #[test]
@@ -117,37 +177,51 @@ mod tests {
             (0x88, &[0x2a]),
         ]);
         let names = SubjectAltName::from_der(&der).unwrap();
-        assert_eq!(names.dns, ["b.example.com", "a.example.com"]);
-        assert_eq!(names.email, ["a@example.com"]);
-        assert_eq!(names.uri, ["spiffe://a/b"]);
-        assert_eq!(names.ip, [IpAddr::from([127, 0, 0, 1])]);
+        assert_eq!(names.dns().unwrap(), ["b.example.com", "a.example.com"]);
+        assert_eq!(names.email().unwrap(), ["a@example.com"]);
+        assert_eq!(names.uri().unwrap(), ["spiffe://a/b"]);
+        assert_eq!(names.ip().unwrap(), [IpAddr::from([127, 0, 0, 1])]);
+    }
+
+    #[test]
+    fn a_name_that_cannot_be_read_spoils_its_own_kind_only() {
+        let der = sequence(&[
+            (0x81, b"a@example.com"),
+            (0x81, &[0xc3, 0xa9]),
+            (0x81, b"b@example.com"),
+            (0x82, b"a.example.com"),
+            (0x86, &[0xe9]),
+            (0x87, &[1, 2, 3]),
+            (0xa0, b"no otherName"),
+        ]);
+        let names = SubjectAltName::from_der(&der).unwrap();
+        assert_eq!(names.email(), Err(SubjectAltNameError::NotAscii(1)));
+        assert_eq!(names.uri(), Err(SubjectAltNameError::NotAscii(6)));
+        assert_eq!(names.ip(), Err(SubjectAltNameError::IpAddress(3)));
+        assert_eq!(names.dns().unwrap(), ["a.example.com"]);
+    }
+
+    #[test]
+    fn no_names_are_names_that_can_be_read() {
+        let names = SubjectAltName::from_der(&sequence(&[]));
+        assert_eq!(names, Ok(SubjectAltName::default()));
     }
 
     #[test]
     fn what_is_no_subject_alt_name_says_why() {
         let trailing = [sequence(&[(0x82, b"a")]), vec![0]].concat();
+        let many = vec![(0x82, &b"a"[..]); MAXIMUM_NAMES + 1];
         for (der, expected) in [
-            (sequence(&[]), SubjectAltNameError::Empty),
-            (
-                sequence(&[(0x82, &[0xc3, 0xa9])]),
-                SubjectAltNameError::NotAscii(2),
-            ),
-            (
-                sequence(&[(0x87, &[1, 2, 3])]),
-                SubjectAltNameError::IpAddress(3),
-            ),
             (sequence(&[(0x89, b"a")]), SubjectAltNameError::Kind(0x89)),
             (sequence(&[(0x16, b"a")]), SubjectAltNameError::Kind(0x16)),
-            (
-                trailing,
-                SubjectAltNameError::Structure(DerError::Trailing(1)),
-            ),
-            (
-                vec![0x30, 2, 0x82, 5],
-                SubjectAltNameError::Structure(DerError::Truncated),
-            ),
+            (sequence(&[(0xa1, b"a")]), SubjectAltNameError::Kind(0xa1)),
+            (trailing, DerError::Trailing(1).into()),
+            (vec![0x30, 2, 0x82, 5], DerError::NotDer.into()),
+            (vec![], DerError::NotDer.into()),
+            (sequence(&many), SubjectAltNameError::TooMany(1025)),
         ] {
-            assert_eq!(SubjectAltName::from_der(&der), Err(expected), "{der:02x?}");
+            assert_eq!(SubjectAltName::from_der(&der), Err(expected));
         }
+        assert!(SubjectAltName::from_der(&sequence(&many[1..])).is_ok());
     }
 }

@@ -32,8 +32,9 @@ impl Inspect {
 /// What the filter reads in a certificate.
 #[derive(Debug, Serialize)]
 struct Report {
-    subject: String,
-    issuer: String,
+    /// None for a subject that cannot be read, and so for the issuer.
+    subject: Option<String>,
+    issuer: Option<String>,
     serial: String,
     not_before: String,
     not_after: String,
@@ -42,9 +43,12 @@ struct Report {
     sha256: String,
     spki_sha256: String,
     spiffe: Option<String>,
+    /// What the certificate has and cannot be read, so that nobody may be named by it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unreadable: Vec<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 struct SubjectAltNames {
     dns: Vec<String>,
     email: Vec<String>,
@@ -52,26 +56,52 @@ struct SubjectAltNames {
     ip: Vec<String>,
 }
 
+impl SubjectAltNames {
+    /// The names that can be read, and why others cannot.
+    fn of(certificate: &PeerCertificate) -> (Self, Vec<String>) {
+        let empty = Self::default();
+        let names = match certificate.subject_alt_name() {
+            Ok(names) => names,
+            Err(error) => return (empty, vec![error.to_string()]),
+        };
+        let (dns, email, uri, ip) = (names.dns(), names.email(), names.uri(), names.ip());
+        let errors = [dns.err(), email.err(), uri.err(), ip.err()];
+        let unreadable = errors.iter().flatten().map(ToString::to_string);
+        let names = Self {
+            dns: dns.unwrap_or_default().to_vec(),
+            email: email.unwrap_or_default().to_vec(),
+            uri: uri.unwrap_or_default().to_vec(),
+            ip: ip
+                .unwrap_or_default()
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+        };
+        (names, unreadable.collect())
+    }
+}
+
 impl Report {
     fn of(certificate: &PeerCertificate) -> Self {
-        let names = certificate.subject_alt_name();
-        let common_names = certificate.subject().values(AttributeType::COMMON_NAME);
+        let subject = certificate.subject();
+        let common_names = subject.iter().flat_map(|subject| {
+            let values = subject.values(AttributeType::COMMON_NAME);
+            values.map(ToString::to_string)
+        });
+        let (san, mut unreadable) = SubjectAltNames::of(certificate);
+        unreadable.extend(subject.err().map(|error| format!("subject: {error}")));
         Self {
-            subject: certificate.subject().to_string(),
-            issuer: certificate.issuer().to_string(),
+            subject: subject.ok().map(ToString::to_string),
+            issuer: certificate.issuer().map(ToString::to_string),
             serial: hex(certificate.serial()),
             not_before: certificate.not_before().to_string(),
             not_after: certificate.not_after().to_string(),
-            cn: common_names.map(ToString::to_string).collect(),
-            san: SubjectAltNames {
-                dns: names.dns.clone(),
-                email: names.email.clone(),
-                uri: names.uri.clone(),
-                ip: names.ip.iter().map(ToString::to_string).collect(),
-            },
+            cn: common_names.collect(),
+            san,
             sha256: hex(certificate.sha256()),
             spki_sha256: base64(certificate.spki_sha256()),
             spiffe: certificate.spiffe_id().map(|id| id.to_string()),
+            unreadable,
         }
     }
 
@@ -83,9 +113,9 @@ impl Report {
             values.collect::<Vec<_>>()
         };
         let rows = [
+            several("subject", self.subject.as_slice()),
+            several("issuer", self.issuer.as_slice()),
             vec![
-                one("subject", &self.subject),
-                one("issuer", &self.issuer),
                 one("serial", &self.serial),
                 one("not_before", &self.not_before),
                 one("not_after", &self.not_after),
@@ -100,6 +130,7 @@ impl Report {
                 one("spki_sha256", &self.spki_sha256),
             ],
             several("spiffe", self.spiffe.as_slice()),
+            several("unreadable", &self.unreadable),
         ];
         let line = |(name, value): &(&str, String)| format!("{name:12} {}\n", visible(value));
         rows.concat().iter().map(line).collect()

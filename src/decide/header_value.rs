@@ -2,10 +2,9 @@
 
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::certificate::AttributeType;
-use crate::certificate::PeerCertificate;
 use crate::certificate::pem;
-use crate::certificate::{AttributeValue, DistinguishedName};
+use crate::certificate::{AttributeType, AttributeValue, DistinguishedName};
+use crate::certificate::{PeerCertificate, SubjectAltName, SubjectAltNameError};
 use crate::encoding::{base64, hex};
 use crate::identity::Identity;
 use crate::identity::Peer;
@@ -71,27 +70,42 @@ impl HeaderValue {
     /// The value for a source; none when its certificate has no such thing.
     ///
     /// # Errors
-    /// [`Reason::InvalidIdentity`] for an organization or a unit that is no text of the charset.
+    /// [`Reason::InvalidIdentity`] for an organization or a unit that is no text of the charset,
+    /// [`Reason::CertificateUnreadable`] for a value of a subject or subjectAltName that cannot be read.
     pub fn of(self, source: &HeaderSource<'_>, charset: Charset) -> Result<Option<String>, Reason> {
         let certificate = source.peer.and_then(Peer::certificate);
-        let subject = certificate.map(PeerCertificate::subject);
-        let names = certificate.map(PeerCertificate::subject_alt_name);
+        let subject = || match certificate.map(PeerCertificate::subject).transpose() {
+            Ok(subject) => Ok(subject),
+            Err(_) => Err(Reason::CertificateUnreadable),
+        };
+        let names = |of_kind: OfKind| match certificate {
+            Some(certificate) => match certificate.subject_alt_name().and_then(of_kind) {
+                Ok(names) => Ok(list(names)),
+                Err(_) => Err(Reason::CertificateUnreadable),
+            },
+            None => Ok(None),
+        };
         Ok(match self {
             Self::Verify => Some(verify(source).to_owned()),
             Self::User => source.identity.map(|identity| identity.user.to_string()),
-            Self::Spiffe => spiffe_id(source),
-            Self::Subject => subject.and_then(distinguished_name),
-            Self::Issuer => certificate.and_then(|it| distinguished_name(it.issuer())),
-            Self::Organization => groups(subject, AttributeType::ORGANIZATION, charset)?,
+            Self::Spiffe => {
+                names(SubjectAltName::uri)?;
+                spiffe_id(source)
+            }
+            Self::Subject => subject()?.and_then(distinguished_name),
+            Self::Issuer => certificate
+                .and_then(PeerCertificate::issuer)
+                .and_then(distinguished_name),
+            Self::Organization => groups(subject()?, AttributeType::ORGANIZATION, charset)?,
             Self::OrganizationalUnit => {
-                groups(subject, AttributeType::ORGANIZATIONAL_UNIT, charset)?
+                groups(subject()?, AttributeType::ORGANIZATIONAL_UNIT, charset)?
             }
             Self::Serial => certificate.map(|it| hex(it.serial())),
             Self::Fingerprint => certificate.map(|it| hex(it.sha256())),
             Self::Spki => certificate.map(|it| base64(it.spki_sha256())),
-            Self::SanUri => names.and_then(|names| list(&names.uri)),
-            Self::SanDns => names.and_then(|names| list(&names.dns)),
-            Self::SanEmail => names.and_then(|names| list(&names.email)),
+            Self::SanUri => names(SubjectAltName::uri)?,
+            Self::SanDns => names(SubjectAltName::dns)?,
+            Self::SanEmail => names(SubjectAltName::email)?,
             Self::NotBefore => certificate.map(|it| it.not_before().to_string()),
             Self::NotAfter => certificate.map(|it| it.not_after().to_string()),
             Self::CertificateEscaped => certificate.map(escaped),
@@ -100,6 +114,9 @@ impl HeaderValue {
         })
     }
 }
+
+/// The names of one kind in a subjectAltName.
+type OfKind = fn(&SubjectAltName) -> Result<&[String], SubjectAltNameError>;
 
 fn spiffe_id(source: &HeaderSource<'_>) -> Option<String> {
     source.peer?.spiffe_id().map(|id| id.to_string())
@@ -119,11 +136,14 @@ fn distinguished_name(name: &DistinguishedName) -> Option<String> {
 /// The values of an attribute in the order of the DER, with commas between them. An empty one is none.
 fn groups(
     subject: Option<&DistinguishedName>,
-    oid: &[u8],
+    kind: AttributeType,
     charset: Charset,
 ) -> Result<Option<String>, Reason> {
     let mut groups = Vec::new();
-    for value in subject.into_iter().flat_map(|subject| subject.values(oid)) {
+    for value in subject
+        .into_iter()
+        .flat_map(|subject| subject.values(kind.clone()))
+    {
         let AttributeValue::Text(text) = value else {
             return Err(Reason::InvalidIdentity);
         };

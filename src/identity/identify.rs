@@ -4,10 +4,9 @@ use std::fmt;
 
 use thiserror::Error;
 
-use crate::certificate::AttributeType;
-use crate::certificate::AttributeValue;
-use crate::certificate::PeerCertificate;
-use crate::certificate::{SpiffeId, SpiffeIdError};
+use crate::certificate::{AttributeType, AttributeValue, DistinguishedName, NameError};
+use crate::certificate::{PeerCertificate, SpiffeId, SpiffeIdError};
+use crate::certificate::{SubjectAltName, SubjectAltNameError};
 use crate::encoding::hex;
 use crate::identity::mapping::{MapRule, UnmappableError};
 use crate::identity::peer::Peer;
@@ -89,6 +88,12 @@ pub enum IdentityError {
     /// A source is there and can be nobody's name.
     #[error("{0}: {1}")]
     Invalid(Source, InvalidIdentity),
+    /// A source that is asked for stands in a subject that cannot be read.
+    #[error("{0}: the subject: {1}")]
+    UnreadableSubject(Source, NameError),
+    /// A source that is asked for stands in a subjectAltName that cannot be read.
+    #[error("{0}: {1}")]
+    UnreadableSubjectAltName(Source, SubjectAltNameError),
 }
 
 impl IdentityError {
@@ -98,6 +103,9 @@ impl IdentityError {
             Self::Missing => Reason::NoIdentity,
             Self::Ambiguous(..) => Reason::AmbiguousIdentity,
             Self::Invalid(..) => Reason::InvalidIdentity,
+            Self::UnreadableSubject(..) | Self::UnreadableSubjectAltName(..) => {
+                Reason::CertificateUnreadable
+            }
         }
     }
 }
@@ -219,37 +227,38 @@ impl IdentityRules {
         certificate: &PeerCertificate,
     ) -> Result<Option<String>, IdentityError> {
         let names = certificate.subject_alt_name();
+        let unreadable = |error| IdentityError::UnreadableSubjectAltName(source, error);
         match source {
-            Source::Cn => self.common_name(certificate),
+            Source::Cn => self.common_name(subject(source, certificate)?),
             Source::Email => only(
                 source,
-                &names.email,
+                names.and_then(SubjectAltName::email).map_err(unreadable)?,
                 syntax::is_email,
                 InvalidIdentity::Email,
             ),
             Source::Dns => only(
                 source,
-                &names.dns,
+                names.and_then(SubjectAltName::dns).map_err(unreadable)?,
                 syntax::is_host_name,
                 InvalidIdentity::Dns,
             ),
             Source::Uri => only(
                 source,
-                &names.uri,
+                names.and_then(SubjectAltName::uri).map_err(unreadable)?,
                 syntax::is_identifying_uri,
                 InvalidIdentity::Uri,
             ),
-            Source::Spiffe => spiffe_id(&names.uri),
-            Source::Subject => Ok(subject(certificate)),
+            Source::Spiffe => spiffe_id(names.and_then(SubjectAltName::uri).map_err(unreadable)?),
+            Source::Subject => {
+                let subject = subject(source, certificate)?;
+                Ok((!subject.is_empty()).then(|| subject.to_string()))
+            }
             Source::Fingerprint => Ok(Some(hex(certificate.sha256()))),
         }
     }
 
-    fn common_name(&self, certificate: &PeerCertificate) -> Result<Option<String>, IdentityError> {
-        let values: Vec<_> = certificate
-            .subject()
-            .values(AttributeType::COMMON_NAME)
-            .collect();
+    fn common_name(&self, subject: &DistinguishedName) -> Result<Option<String>, IdentityError> {
+        let values: Vec<_> = subject.values(AttributeType::COMMON_NAME).collect();
         let value = match (self.multiple_cn, values.as_slice()) {
             (_, []) => return Ok(None),
             (_, [only]) => only,
@@ -298,7 +307,10 @@ fn spiffe_id(uris: &[String]) -> Result<Option<String>, IdentityError> {
     }
 }
 
-fn subject(certificate: &PeerCertificate) -> Option<String> {
+fn subject(
+    source: Source,
+    certificate: &PeerCertificate,
+) -> Result<&DistinguishedName, IdentityError> {
     let subject = certificate.subject();
-    (!subject.is_empty()).then(|| subject.to_string())
+    subject.map_err(|error| IdentityError::UnreadableSubject(source, error))
 }

@@ -106,7 +106,10 @@ impl Line {
         match certificate {
             Some(certificate) => {
                 self.cut_text(r#","serial":"#, &hex(certificate.serial()));
-                self.cut_text(r#","issuer":"#, &certificate.issuer().to_string());
+                match certificate.issuer().map(ToString::to_string) {
+                    Some(issuer) => self.cut_text(r#","issuer":"#, &issuer),
+                    None => self.text_or_null(r#","issuer":"#, None),
+                }
             }
             None => {
                 self.text_or_null(r#","serial":"#, None);

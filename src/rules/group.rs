@@ -1,6 +1,8 @@
 //! Groups that a CA vouches for: the organizations and units of the subject, and the issuer itself.
 
-use crate::certificate::{AttributeType, AttributeValue, ComparableName, PeerCertificate};
+use crate::certificate::{
+    AttributeType, AttributeValue, ComparableName, DistinguishedName, PeerCertificate,
+};
 use crate::identity::Peer;
 use crate::rules::action::Action;
 
@@ -11,7 +13,7 @@ pub struct Groups {
     pub(super) organizations: GroupNames,
     /// The organizationalUnitNames of the subject.
     pub(super) units: GroupNames,
-    /// None for a peer without a certificate.
+    /// None for a peer without a certificate, and for an issuer that cannot be read.
     issuer: Option<ComparableName>,
 }
 
@@ -32,7 +34,7 @@ impl Groups {
         Self {
             organizations: GroupNames::new(certificate, AttributeType::ORGANIZATION),
             units: GroupNames::new(certificate, AttributeType::ORGANIZATIONAL_UNIT),
-            issuer: Some(certificate.issuer().comparable()),
+            issuer: certificate.issuer().map(DistinguishedName::comparable),
         }
     }
 
@@ -44,9 +46,14 @@ impl Groups {
 }
 
 impl GroupNames {
-    fn new(certificate: &PeerCertificate, oid: &[u8]) -> Self {
+    fn new(certificate: &PeerCertificate, kind: AttributeType) -> Self {
         let mut groups = Self::default();
-        for value in certificate.subject().values(oid) {
+        let Ok(subject) = certificate.subject() else {
+            // A subject that cannot be read may have any group.
+            groups.is_uncertain = true;
+            return groups;
+        };
+        for value in subject.values(kind) {
             match value {
                 AttributeValue::Text(text) => groups.names.push(comparable_group(text)),
                 AttributeValue::Latin1(_) | AttributeValue::Other => groups.is_uncertain = true,

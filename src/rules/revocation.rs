@@ -22,8 +22,9 @@ impl Revocations {
         if self.serials.is_empty() {
             return false;
         }
-        let issuer = certificate.issuer().comparable();
+        // An issuer that is no name has no text by which it could be listed.
+        let issuer = certificate.issuer().map(|issuer| issuer.comparable());
         let serial = certificate.serial().to_vec();
-        self.serials.contains(&(issuer, serial))
+        issuer.is_some_and(|issuer| self.serials.contains(&(issuer, serial)))
     }
 }

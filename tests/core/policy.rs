@@ -163,7 +163,7 @@ fn an_issuer_may_be_written_from_either_end() {
     let serial = HEXLOWER.encode(parsed.serial());
     let printed = crate::openssl::ask(&["x509", "-noout", "-issuer"], &certificate);
     let by_openssl = printed.strip_prefix("issuer=").unwrap().to_owned();
-    for issuer in [parsed.issuer().to_string(), by_openssl] {
+    for issuer in [parsed.issuer().unwrap().to_string(), by_openssl] {
         let value = json!({"revoked": [{"issuer": issuer, "serial": serial}]});
         let at = parsed.not_before();
         let served = serve_at(&configuration(&value), &certificate, at)

@@ -188,7 +188,7 @@ proptest! {
             source: identity.map(|_| "cn".to_owned()),
             fingerprint: certificate.map(|_| data_encoding::HEXLOWER.encode(&Sha256::digest(&der))),
             serial: certificate.map(|_| data_encoding::HEXLOWER.encode(&serial)),
-            issuer: certificate.map(|it| cut(&it.issuer().to_string())),
+            issuer: certificate.map(|it| cut(&it.issuer().unwrap().to_string())),
             method: said(&method),
             path: said(&path[..query]),
             client: said(&client),

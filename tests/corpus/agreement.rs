@@ -1,12 +1,15 @@
-//! What is accepted is read as OpenSSL reads it, and as x509-parser does.
+//! What is accepted is read as OpenSSL reads it, and as Python's cryptography does.
 
 use crate::inspect::{Report, inspect};
 use crate::vectors::{CERTIFICATES, Vector};
-use crate::{openssl, parallel, x509_parser};
+use crate::{cryptography, openssl, parallel};
 
 /// Read here and not by OpenSSL: a commonName that is no character string, and has a tag of no type that
 /// OpenSSL knows. It names nobody.
 const UNREADABLE_TO_OPENSSL: [&str; 1] = ["x509/custom/name_attribute_unsupported_tag.pem"];
+
+/// Certificates with names that are refused to whoever asks for them, and why.
+const UNREADABLE: [(&str, &str); 0] = [];
 
 /// Keys that OpenSSL does not print, so there is nothing to compare their digest with: DSA keys that leave their
 /// parameters to the issuer, a key of an algorithm that does not exist, and one of GOST.
@@ -23,6 +26,8 @@ const CERTIFICATES_IN_ALL: usize = 541;
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Outcome {
     Refused,
+    /// The rules by which names of it are refused to whoever asks for them.
+    Unreadable(Vec<String>),
     UnreadableToOpenssl,
     Agreed,
     /// In all but the key, which OpenSSL does not print.
@@ -48,6 +53,13 @@ fn inspect_agrees_with_openssl_on_every_field() {
     }
     let disagreed = |outcome: &&Outcome| matches!(outcome, Outcome::Disagreed(_));
     assert_eq!(outcomes.iter().filter(disagreed).count(), 0);
+    let unreadable = CERTIFICATES.iter().zip(&outcomes);
+    let unreadable = unreadable.filter_map(|(vector, outcome)| match outcome {
+        Outcome::Unreadable(rules) => Some((vector.name.as_str(), rules.join(" "))),
+        _ => None,
+    });
+    let expected = UNREADABLE.map(|(name, rule)| (name, rule.to_owned()));
+    assert_eq!(unreadable.collect::<Vec<_>>(), expected);
     assert_eq!(names(&Outcome::UnreadableToOpenssl), UNREADABLE_TO_OPENSSL);
     assert_eq!(names(&Outcome::AgreedButForKey), UNPRINTABLE_KEYS);
     assert_eq!(outcomes.len(), CERTIFICATES_IN_ALL);
@@ -55,18 +67,34 @@ fn inspect_agrees_with_openssl_on_every_field() {
 }
 
 #[test]
-fn x509_parser_reads_every_certificate_as_we_do() {
-    let disagreements = CERTIFICATES.iter().filter_map(|vector| {
-        let disagreement = x509_parser::disagreement(&vector.read().ok()?)?;
-        Some((vector.name.as_str(), disagreement))
+fn cryptography_reads_every_certificate_as_we_do() {
+    let read = CERTIFICATES.iter().filter_map(|vector| {
+        let certificate = vector.read().ok()?;
+        Some((vector.name.as_str(), certificate))
     });
+    let (names, certificates): (Vec<_>, Vec<_>) = read.unzip();
+    let readings = cryptography::read(&certificates);
+    assert_eq!(readings.len(), certificates.len());
+    let pairs = certificates.iter().zip(&readings);
+    let disagreements = names
+        .iter()
+        .zip(pairs)
+        .filter_map(|(name, (ours, theirs))| {
+            let field = cryptography::disagreement(ours, theirs.as_ref()?)?;
+            Some((*name, field))
+        });
     assert_eq!(disagreements.collect::<Vec<_>>(), []);
+    let compared = readings.iter().flatten().count();
+    assert!(compared > 400, "{compared}");
 }
 
 fn compare(vector: &Vector) -> Outcome {
     let Ok(ours) = inspect(vector) else {
         return Outcome::Refused;
     };
+    if !ours.unreadable.is_empty() {
+        return Outcome::Unreadable(ours.unreadable);
+    }
     let Some(mut theirs) = openssl::report(vector) else {
         return Outcome::UnreadableToOpenssl;
     };

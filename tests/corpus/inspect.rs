@@ -11,8 +11,8 @@ use crate::vectors::Vector;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Report {
-    pub(crate) subject: String,
-    pub(crate) issuer: String,
+    pub(crate) subject: Option<String>,
+    pub(crate) issuer: Option<String>,
     pub(crate) serial: String,
     pub(crate) not_before: String,
     pub(crate) not_after: String,
@@ -21,6 +21,8 @@ pub(crate) struct Report {
     pub(crate) sha256: String,
     pub(crate) spki_sha256: String,
     pub(crate) spiffe: Option<String>,
+    #[serde(default)]
+    pub(crate) unreadable: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]

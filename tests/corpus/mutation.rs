@@ -1,5 +1,5 @@
-//! Every certificate damaged at every place: nothing panics, and what is still accepted is read by x509-parser as it
-//! is here, and names nobody in two ways.
+//! Every certificate damaged at every place: nothing panics, and what is still accepted is read by Python's cryptography
+//! as it is here, and names nobody in two ways.
 
 use std::rc::Rc;
 
@@ -8,7 +8,7 @@ use mtls_identity::certificate::PeerCertificate;
 
 use crate::properties::certificate::it_names_nobody_in_two_ways;
 use crate::vectors::CERTIFICATES;
-use crate::{parallel, x509_parser};
+use crate::{cryptography, parallel};
 
 #[test]
 fn a_certificate_that_is_cut_is_none() {
@@ -38,7 +38,7 @@ fn a_certificate_with_a_flipped_byte_is_none_or_names_nobody_in_two_ways() {
     let numbered: Vec<_> = CERTIFICATES.iter().enumerate().collect();
     let changed = parallel::map(&numbered, |(number, vector)| {
         let Ok(original) = vector.read() else {
-            return 0;
+            return Vec::new();
         };
         let der = original.der();
         let flipped = places(&vector.name, der.len(), *number).filter_map(|place| {
@@ -46,28 +46,32 @@ fn a_certificate_with_a_flipped_byte_is_none_or_names_nobody_in_two_ways() {
             der[place] ^= MASKS[place % MASKS.len()];
             PeerCertificate::from_der(der).ok()
         });
-        let read = flipped.inspect(|flipped| {
-            let disagreement = x509_parser::disagreement(flipped);
-            assert_eq!(
-                disagreement,
-                None,
-                "{} {}",
-                vector.name,
-                HEXLOWER.encode(flipped.der())
-            );
-        });
-        let changed = read.filter(|flipped| !has_the_names_of(flipped, &original));
+        let changed = flipped.filter(|flipped| !says_the_same(flipped, &original));
         let checked =
             changed.inspect(|flipped| it_names_nobody_in_two_ways(&Rc::new(flipped.clone())));
-        checked.count()
+        checked.collect()
     });
-    let changed: usize = changed.iter().sum();
-    assert!(changed > 20_000, "{changed}");
+    let changed = changed.concat();
+    assert!(changed.len() > 20_000, "{}", changed.len());
+    let readings = cryptography::read(&changed);
+    let mut compared = 0;
+    for (ours, theirs) in changed.iter().zip(readings) {
+        let Some(theirs) = theirs else {
+            continue;
+        };
+        compared += 1;
+        let disagreement = cryptography::disagreement(ours, &theirs);
+        assert_eq!(disagreement, None, "{}", HEXLOWER.encode(ours.der()));
+    }
+    assert!(compared > 15_000, "{compared} of {}", changed.len());
 }
 
 /// Then it is who the original is, which is looked at with the original.
-fn has_the_names_of(flipped: &PeerCertificate, original: &PeerCertificate) -> bool {
+fn says_the_same(flipped: &PeerCertificate, original: &PeerCertificate) -> bool {
     flipped.subject() == original.subject()
         && flipped.issuer() == original.issuer()
         && flipped.subject_alt_name() == original.subject_alt_name()
+        && flipped.serial() == original.serial()
+        && flipped.not_before() == original.not_before()
+        && flipped.not_after() == original.not_after()
 }

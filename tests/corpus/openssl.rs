@@ -20,8 +20,8 @@ pub(crate) fn report(vector: &Vector) -> Option<Report> {
     let text = with_key.or_else(|| x509(vector, FIELDS))?;
     let san = subject_alt_names(&text);
     Some(Report {
-        subject: name(vector, &text, "subject"),
-        issuer: name(vector, &text, "issuer"),
+        subject: Some(name(vector, &text, "subject")),
+        issuer: Some(name(vector, &text, "issuer")),
         serial: serial(value(&text, "serial")),
         not_before: value(&text, "notBefore").replace(' ', "T"),
         not_after: value(&text, "notAfter").replace(' ', "T"),
@@ -32,6 +32,7 @@ pub(crate) fn report(vector: &Vector) -> Option<Report> {
         spki_sha256: sha256_of_key(&text).unwrap_or_default(),
         spiffe: spiffe(&san),
         san,
+        unreadable: Vec::new(),
     })
 }
 
@@ -39,11 +40,6 @@ pub(crate) fn report(vector: &Vector) -> Option<Report> {
 pub(crate) fn finds_an_unreadable_extension(vector: &Vector) -> bool {
     let text = x509(vector, "-text -certopt ext_error");
     text.is_some_and(|text| text.contains("<Parse Error>"))
-}
-
-/// Whether OpenSSL cannot read the certificate, or one of its extensions.
-pub(crate) fn cannot_read(vector: &Vector) -> bool {
-    x509(vector, "-serial").is_none() || finds_an_unreadable_extension(vector)
 }
 
 fn x509(vector: &Vector, arguments: &str) -> Option<String> {

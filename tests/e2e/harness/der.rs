@@ -34,10 +34,6 @@ pub(crate) fn set(elements: &[Vec<u8>]) -> Vec<u8> {
     element(0x31, &elements.concat())
 }
 
-pub(crate) fn boolean(value: bool) -> Vec<u8> {
-    element(0x01, &[if value { 0xff } else { 0 }])
-}
-
 /// A number that is not negative.
 pub(crate) fn integer(big_endian: &[u8]) -> Vec<u8> {
     let mut octets = significant(big_endian).to_vec();

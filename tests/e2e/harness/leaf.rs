@@ -90,13 +90,15 @@ pub(crate) struct Leaf {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Version {
     V1,
+    V1WrittenOut,
     V3,
 }
 
 #[derive(Clone, Debug)]
 struct Extension {
     oid: String,
-    critical: bool,
+    /// The contents of the BOOLEAN; 0 leaves it out.
+    critical: u8,
     value: Vec<u8>,
 }
 
@@ -159,7 +161,7 @@ impl Leaf {
         let oid = oid.to_owned();
         self.extensions.push(Extension {
             oid,
-            critical,
+            critical: if critical { 0xff } else { 0 },
             value,
         });
         self
@@ -173,6 +175,19 @@ impl Leaf {
     /// Version 1, which has no extensions.
     pub(crate) fn version_1(mut self) -> Self {
         self.version = Version::V1;
+        self
+    }
+
+    /// Version 1 where DER leaves it out.
+    pub(crate) fn version_1_written_out(mut self) -> Self {
+        self.version = Version::V1WrittenOut;
+        self
+    }
+
+    /// With another byte for the `critical` of every extension.
+    pub(crate) fn critical(mut self, byte: u8) -> Self {
+        let extensions = self.extensions.iter_mut();
+        extensions.for_each(|extension| extension.critical = byte);
         self
     }
 
@@ -201,9 +216,13 @@ impl Leaf {
             self.subject.clone(),
             key.subject_public_key_info(),
         ];
-        if self.version == Version::V3 {
-            fields.insert(0, der::explicit(0, &der::integer(&[2])));
-            fields.push(der::explicit(3, &self.extensions()));
+        match self.version {
+            Version::V1 => {}
+            Version::V1WrittenOut => fields.insert(0, der::explicit(0, &der::integer(&[0]))),
+            Version::V3 => {
+                fields.insert(0, der::explicit(0, &der::integer(&[2])));
+                fields.push(der::explicit(3, &self.extensions()));
+            }
         }
         der::sequence(&fields)
     }
@@ -211,8 +230,8 @@ impl Leaf {
     fn extensions(&self) -> Vec<u8> {
         let extensions = self.extensions.iter().map(|extension| {
             let mut fields = vec![der::oid(&extension.oid)];
-            if extension.critical {
-                fields.push(der::boolean(true));
+            if extension.critical != 0 {
+                fields.push(der::element(0x01, &[extension.critical]));
             }
             fields.push(der::octet_string(&extension.value));
             der::sequence(&fields)
