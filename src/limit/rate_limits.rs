@@ -1,5 +1,6 @@
 //! `rate_limit`: which limit a request is charged to.
 
+use serde::{Deserialize, Serialize};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::identity::User;
@@ -10,12 +11,9 @@ use crate::rules::UserPattern;
 const SECOND: Nanoseconds = 1_000_000_000;
 
 /// Which headers tell a client of its limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(
-    feature = "cli",
-    derive(schemars::JsonSchema, serde::Serialize),
-    serde(rename_all = "lowercase")
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub enum ResponseHeaders {
     /// None but `Retry-After` with a 429.
     #[default]

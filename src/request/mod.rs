@@ -6,5 +6,5 @@ mod path;
 
 pub use head::{Field, RequestHead, write_map};
 pub use header_name::{HeaderName, HeaderNameError};
-pub(crate) use header_name::{NOT_OURS, folded, has_folded_prefix, is_spelling_of};
+pub(crate) use header_name::{has_folded_prefix, is_spelling_of};
 pub use path::RequestPath;

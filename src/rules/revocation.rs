@@ -1,16 +1,17 @@
 //! `revoked`: certificates that are refused from now on, without waiting for a CRL.
 
+use std::collections::BTreeSet;
+
 use crate::certificate::ComparableName;
 use crate::certificate::PeerCertificate;
-use crate::sorted::Sorted;
 
 /// The certificates that are revoked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Revocations {
     /// By the SHA-256 of the DER.
-    pub fingerprints: Sorted<[u8; 32]>,
+    pub fingerprints: BTreeSet<[u8; 32]>,
     /// By issuer and serial number (RFC 5280 section 5.1.2.6), the latter without leading zeros.
-    pub serials: Sorted<(ComparableName, Vec<u8>)>,
+    pub serials: BTreeSet<(ComparableName, Vec<u8>)>,
 }
 
 impl Revocations {
