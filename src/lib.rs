@@ -11,7 +11,6 @@ pub mod reason;
 pub mod report;
 pub mod request;
 pub mod rules;
-pub mod sorted;
 
 #[cfg(target_arch = "wasm32")]
 mod host;

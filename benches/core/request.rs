@@ -6,7 +6,7 @@ use criterion::Criterion;
 use mtls_identity::certificate::pem;
 use mtls_identity::config::Configuration;
 use mtls_identity::limit;
-use mtls_identity::limit::{Allowance, Charge};
+use mtls_identity::limit::{Allowance, Charge, TableKey};
 use mtls_identity::report;
 use mtls_identity::request::{Field, RequestHead, write_map};
 use serde_json::{Value, json};
@@ -64,7 +64,12 @@ fn serve(
     let at = u64::try_from(now.unix()).unwrap() * 1_000_000_000;
     let mut slot = Vec::new();
     let mut charge = |charge: &Charge| {
-        let charged = limit::charge(&slot, charge.key, &charge.quota, at);
+        let charged = limit::charge(
+            &slot,
+            charge.key(&TableKey::new([0; 16])),
+            &charge.quota,
+            at,
+        );
         if let Some(next) = &charged.slot {
             next.as_bytes().clone_into(&mut slot);
         }

@@ -7,7 +7,6 @@ use thiserror::Error;
 use crate::certificate::attribute_type::AttributeType;
 use crate::certificate::der::{DerError, Element, tag};
 use crate::certificate::name_text::{ComparableName, ComparableValue};
-use crate::sorted::sorted;
 
 /// The most attributes of a name: certificates are kept for their connections, and a name of thousands of
 /// empty attributes would be a hundred times its DER.
@@ -175,7 +174,9 @@ impl DistinguishedName {
     /// The name as it is compared with one that a person wrote.
     pub fn comparable(&self) -> ComparableName {
         let attributes = |relative: &Vec<Attribute>| {
-            sorted(relative.iter().map(Attribute::comparable).collect())
+            let mut attributes: Vec<_> = relative.iter().map(Attribute::comparable).collect();
+            attributes.sort();
+            attributes
         };
         self.relative.iter().rev().map(attributes).collect()
     }

@@ -5,7 +5,6 @@ use thiserror::Error;
 use crate::certificate::attribute_type::AttributeType;
 use crate::certificate::name::AttributeValue;
 use crate::encoding::bytes_of_hex;
-use crate::sorted::sorted;
 
 /// Why text is no distinguished name.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -65,7 +64,8 @@ pub fn parse(text: &str) -> Result<ComparableName, NameTextError> {
         }
         rest = behind;
     }
-    Ok(name.into_iter().map(sorted).collect())
+    name.iter_mut().for_each(|attributes| attributes.sort());
+    Ok(name)
 }
 
 type Attribute<'a> = ((String, ComparableValue), Option<u8>, &'a [u8]);

@@ -10,7 +10,7 @@ use mtls_identity::config::Configuration;
 use mtls_identity::decide::Outcome;
 use mtls_identity::identity::{ConnectionAttributes, DirectPeer};
 use mtls_identity::limit;
-use mtls_identity::limit::{Allowance, Charge};
+use mtls_identity::limit::{Allowance, Charge, TableKey};
 use mtls_identity::request::{RequestHead, write_map};
 use serde::Serialize;
 
@@ -117,7 +117,7 @@ fn unused(charge: &Charge, now: Timestamp) -> Allowance {
     let now = u64::try_from(now.unix())
         .unwrap_or_default()
         .saturating_mul(1_000_000_000);
-    let charged = limit::charge(&[], charge.key, &charge.quota, now);
+    let charged = limit::charge(&[], charge.key(&TableKey::new([0; 16])), &charge.quota, now);
     Allowance::after(charge, &charged, now)
 }
 

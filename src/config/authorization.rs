@@ -9,7 +9,9 @@ use super::place::Path;
 use super::strict::Members;
 use super::values;
 use crate::decide::HeaderRules;
-use crate::rules::{Action, Authorization, HeaderCondition, Pattern, Rule, UserPattern};
+use crate::rules::{
+    Action, Authorization, HeaderCondition, PathPattern, Pattern, Rule, UserPattern,
+};
 
 impl Builder {
     pub(super) fn authorization(
@@ -37,10 +39,7 @@ impl Builder {
             }
             built.push(rule);
         }
-        Authorization {
-            default,
-            rules: built,
-        }
+        Authorization::new(default, built)
     }
 
     /// What a client writes into a header that is removed must decide nothing.
@@ -58,24 +57,29 @@ impl Builder {
             action,
             identities,
             organizations,
+            organizational_units,
+            issuers,
             methods,
             paths,
             headers,
         } = section;
+        let issuers = self.condition(path, "issuers", issuers, values::issuer);
         Rule {
             name: self
                 .keep(&path.key("name"), values::rule_name(name))
                 .unwrap_or_default(),
             action,
             identities: self.condition(path, "identities", identities, UserPattern::try_from),
-            organizations: self.condition(
+            organizations: self.condition(path, "organizations", organizations, values::group),
+            organizational_units: self.condition(
                 path,
-                "organizations",
-                organizations,
-                values::organization,
+                "organizational_units",
+                organizational_units,
+                values::group,
             ),
+            issuers: issuers.into_iter().flat_map(values::either_order).collect(),
             methods: self.condition(path, "methods", methods, values::method),
-            paths: self.condition(path, "paths", paths, values::path_pattern),
+            paths: self.condition(path, "paths", paths, PathPattern::try_from),
             headers: headers.map_or_else(Vec::new, |headers| {
                 self.header_conditions(headers, &path.key("headers"))
             }),

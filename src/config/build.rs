@@ -258,10 +258,9 @@ impl Builder {
                 let name = self.keep(&path.key("issuer"), values::issuer(issuer));
                 let serial = self.keep(&path.key("serial"), values::serial_number(serial));
                 if let (Some(name), Some(serial)) = (name, serial) {
-                    // OpenSSL prints a name from its other end. Both are meant: what is revoked must be.
-                    let reversed = name.iter().rev().cloned().collect();
+                    let names = values::either_order(name);
                     into.serials
-                        .extend([(reversed, serial.clone()), (name, serial)]);
+                        .extend(names.map(|name| (name, serial.clone())));
                 }
             }
             _ => self.error(

@@ -176,6 +176,10 @@ pub(super) struct RuleSection {
     pub(super) identities: Option<Vec<String>>,
     /// organizationNames of the certificate's subject, in any case.
     pub(super) organizations: Option<Vec<String>>,
+    /// organizationalUnitNames of the certificate's subject, in any case.
+    pub(super) organizational_units: Option<Vec<String>>,
+    /// Issuers in the form of RFC 4514, as `mtls-identity inspect` prints them, in either order (CN first or CN last).
+    pub(super) issuers: Option<Vec<String>>,
     /// Methods such as `GET`.
     pub(super) methods: Option<Vec<String>>,
     /// Paths, or patterns with `*` at one end: `/servers/*`. A path that is not in normal form (`..`, `//`,

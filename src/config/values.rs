@@ -5,8 +5,7 @@ use crate::certificate::{self, ComparableName};
 use crate::encoding::bytes_of_written_hex;
 use crate::identity::is_token;
 use crate::limit::{Burst, MAXIMUM_REQUESTS};
-use crate::request::RequestPath;
-use crate::rules::{Pattern, comparable, sha256_of_hex};
+use crate::rules::{comparable_group, sha256_of_hex};
 use serde_json::Number;
 
 /// The whole path of requests, without a query.
@@ -24,30 +23,6 @@ fn is_path(text: &str) -> bool {
     text.starts_with('/') && visible && !text.contains(['?', '#'])
 }
 
-/// A path, or a pattern of paths.
-pub(super) fn path_pattern(text: String) -> Result<Pattern, String> {
-    let pattern = Pattern::parse(&text).map_err(|error| error.to_string())?;
-    if pattern == Pattern::Anything {
-        return Ok(pattern);
-    }
-    if !is_path(text.strip_prefix('*').unwrap_or(&text)) {
-        return Err(format!(
-            "found {text:?}, expected a path such as \"/mcp\" or \"/servers/*\""
-        ));
-    }
-    // A pattern is in normal form if some path that fits it is: one with text in the place of the star.
-    let end = text.strip_prefix('*');
-    let fitting = [
-        Some(text.replace('*', "x")),
-        end.map(|end| format!("/x{end}")),
-    ];
-    let mut fitting = fitting.iter().flatten();
-    match fitting.any(|path| RequestPath::of(path.as_bytes()).is_normal()) {
-        true => Ok(pattern),
-        false => Err(format!("found {text:?}, expected a path in normal form")),
-    }
-}
-
 /// The name of a rule in records.
 pub(super) fn rule_name(text: String) -> Result<String, String> {
     let printable = text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
@@ -59,11 +34,11 @@ pub(super) fn rule_name(text: String) -> Result<String, String> {
     }
 }
 
-/// An organizationName as it is compared: X.520 compares without case.
-pub(super) fn organization(text: String) -> Result<String, &'static str> {
+/// An organizationName or an organizationalUnitName as it is compared: X.520 compares without case.
+pub(super) fn group(text: String) -> Result<String, &'static str> {
     match text.is_empty() {
         true => Err("found \"\", expected an organization"),
-        false => Ok(comparable(&text)),
+        false => Ok(comparable_group(&text)),
     }
 }
 
@@ -81,9 +56,14 @@ pub(super) fn fingerprint(text: String) -> Result<[u8; 32], String> {
     sha256_of_hex(digits).ok_or_else(|| format!("found {text:?}, expected 64 hexadecimal digits"))
 }
 
-/// The name of an issuer.
+/// The name of an issuer. OpenSSL prints a name from its other end, so [`either_order`] is what is meant.
 pub(super) fn issuer(text: String) -> Result<ComparableName, String> {
     certificate::parse_name(&text).map_err(|error| format!("found {text:?}: {error}"))
+}
+
+/// A name as it is written, and from its other end.
+pub(super) fn either_order(name: ComparableName) -> [ComparableName; 2] {
+    [name.iter().rev().cloned().collect(), name]
 }
 
 /// A serial number without leading zeros, in every usual writing: with colons or none, with `0x` before it or nothing.

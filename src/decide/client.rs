@@ -6,8 +6,9 @@ use crate::certificate::PeerCertificate;
 use crate::decide::headers::PreparedHeaders;
 use crate::identity::Identity;
 use crate::identity::Peer;
-use crate::limit::Charge;
+use crate::limit::Quota;
 use crate::reason::Reason;
+use crate::rules::RulesOfClient;
 
 /// Result of the checks that depend only on client and configuration. Cached per connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,8 +17,10 @@ pub struct ClientChecks {
     pub identity: Identity,
     /// Whether the user may come with this certificate.
     pub pins: Result<(), Reason>,
-    /// What each request is charged to; none where there is no limit.
-    pub charge: Option<Charge>,
+    /// The authorization rules that can match a request of the user.
+    pub rules: RulesOfClient,
+    /// The quota that each request is charged to; none where there is no limit.
+    pub quota: Option<Quota>,
     /// What a [`crate::decide::Permit`] sets.
     pub headers: PreparedHeaders,
 }

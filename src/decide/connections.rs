@@ -10,6 +10,10 @@ use crate::identity::DirectPeer;
 /// other, which costs a parse and nothing else; memory is bounded whatever clients do.
 const SLOTS: usize = 512;
 
+/// How many connections of clients that no request can get in are remembered. They have slots of their own, so that they
+/// displace nobody who is served.
+const REFUSED_SLOTS: usize = 64;
+
 /// The longest X-Forwarded-Client-Cert that is remembered, in bytes; a longer one is read with every request.
 const MAXIMUM_FORWARDED: usize = 8 * 1024;
 
@@ -20,13 +24,17 @@ const MAXIMUM_COUNT: u64 = u32::MAX as u64;
 /// Of one filter: connections by Envoy's id for them.
 #[derive(Debug)]
 pub struct RecentConnections {
-    slots: Vec<Option<(u64, Connection)>>,
+    served: Slots,
+    refused: Slots,
 }
+
+type Slots = Vec<Option<(u64, Connection)>>;
 
 impl Default for RecentConnections {
     fn default() -> Self {
         Self {
-            slots: vec![None; SLOTS],
+            served: vec![None; SLOTS],
+            refused: vec![None; REFUSED_SLOTS],
         }
     }
 }
@@ -34,10 +42,8 @@ impl Default for RecentConnections {
 impl RecentConnections {
     /// What is remembered of this very connection.
     pub fn known(&mut self, id: u64) -> Option<&mut Connection> {
-        match self.slots.get_mut(slot(id))? {
-            Some((known, connection)) if *known == id => Some(connection),
-            _ => None,
-        }
+        let served = known(&mut self.served, id);
+        served.or_else(|| known(&mut self.refused, id))
     }
 
     /// Remembers a connection in the place of another, if its id is its own.
@@ -45,15 +51,27 @@ impl RecentConnections {
         if id > MAXIMUM_COUNT {
             return;
         }
-        if let Some(place) = self.slots.get_mut(slot(id)) {
+        let slots = match connection.is_refused() {
+            true => &mut self.refused,
+            false => &mut self.served,
+        };
+        if let Some(place) = slot(slots, id) {
             *place = Some((id, connection));
         }
     }
 }
 
-fn slot(connection: u64) -> usize {
-    let slots = u64::try_from(SLOTS).unwrap_or(1);
-    usize::try_from(connection % slots).unwrap_or_default()
+fn known(slots: &mut Slots, id: u64) -> Option<&mut Connection> {
+    match slot(slots, id)? {
+        Some((known, connection)) if *known == id => Some(connection),
+        _ => None,
+    }
+}
+
+fn slot(slots: &mut Slots, id: u64) -> Option<&mut Option<(u64, Connection)>> {
+    let count = u64::try_from(slots.len()).ok()?;
+    let place = usize::try_from(id.checked_rem(count)?).ok()?;
+    slots.get_mut(place)
 }
 
 /// A connection whose direct peer has been read.
@@ -67,9 +85,15 @@ pub struct Connection {
 type Forwarded = Option<Vec<u8>>;
 
 impl Connection {
-    /// The connection of this peer, of whose callers nothing is known yet.
+    /// The connection of this peer, of whose clients nothing is known yet.
     pub fn of(direct: DirectPeer) -> Self {
         Self { direct, last: None }
+    }
+
+    /// Whether all requests of this connection are refused, whatever they ask: Envoy did not validate its certificate.
+    fn is_refused(&self) -> bool {
+        let client = self.last.as_ref().map(|(_, client)| client);
+        client.is_some_and(|client| client.validated.is_err())
     }
 
     /// The client of a request. Its X-Forwarded-Client-Cert is asked for only where it matters.
@@ -133,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_caller_belongs_to_its_own_connection_only() {
+    fn a_client_belongs_to_its_own_connection_only() {
         let mut connections = RecentConnections::default();
         let (one, same_slot) = (7, 7 + SLOTS as u64);
         connections.remember(one, connection("spiffe://a/one"));

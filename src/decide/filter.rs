@@ -100,8 +100,9 @@ impl Filter {
             peer: Some(peer),
         };
         Ok(ClientChecks {
-            pins: self.policy.pins.check(&identity.user, peer.certificate()),
-            charge: self.limits.charge(Some(&identity.user)),
+            pins: self.policy.pins.check(&identity, peer.certificate()),
+            rules: self.policy.rules_of(&identity, peer),
+            quota: self.limits.quota_of(&identity),
             headers: self.headers.prepare(&source),
             identity,
         })
@@ -114,7 +115,7 @@ impl Filter {
         head: &RequestHead<'_>,
         now: Timestamp,
         client: &ConnectionClient,
-        charge: impl FnOnce(&Charge) -> Result<Allowance, Reason>,
+        charge: impl FnOnce(&Charge<'_>) -> Result<Allowance, Reason>,
     ) -> Outcome<'_> {
         let mut connection = head.values("connection");
         if connection.any(|value| self.headers.is_named_by(value)) {
@@ -125,10 +126,11 @@ impl Filter {
             let reason = Reason::MalformedRequest;
             return Outcome::denied(Denial { reason, evidence });
         }
+        let path = head.path();
         let request = Request {
             now,
             method: head.first(":method"),
-            path: head.path(),
+            path: &path,
             head: *head,
         };
         let permit = match self.policy.decide(&request, client) {
@@ -145,12 +147,14 @@ impl Filter {
         &'p self,
         mut permit: Permit<'p>,
         headers: Rc<Headers>,
-        charge: impl FnOnce(&Charge) -> Result<Allowance, Reason>,
+        charge: impl FnOnce(&Charge<'_>) -> Result<Allowance, Reason>,
     ) -> Outcome<'p> {
-        let due = match permit.checks() {
-            Some(checks) => checks.charge,
-            None => self.limits.charge(None),
+        let quota = match permit.checks() {
+            Some(checks) => checks.quota,
+            None => self.limits.anonymous,
         };
+        let user = permit.identity().map(|identity| &identity.user);
+        let due = quota.map(|quota| Charge { user, quota });
         let allowance = match due.as_ref().map(charge).transpose() {
             Ok(allowance) => allowance,
             Err(reason) => return Outcome::denied(permit.withdraw(reason)),

@@ -24,9 +24,9 @@ pub enum HeaderValue {
     Subject,
     /// The issuer in the form of RFC 4514.
     Issuer,
-    /// The organizationName of the subject.
+    /// The organizationNames of the subject.
     Organization,
-    /// The organizationalUnitName of the subject.
+    /// The organizationalUnitNames of the subject.
     OrganizationalUnit,
     /// The serial number in hexadecimal.
     Serial,
@@ -52,6 +52,8 @@ pub enum HeaderValue {
     CertificateEscaped,
     /// The certificate as RFC 9440 writes `Client-Cert`.
     CertificateRfc9440,
+    /// The certificate as Envoy writes it into X-Forwarded-Client-Cert: `Hash=…;Cert="…"`.
+    ForwardedClientCert,
 }
 
 /// The client that a header describes. By default there is none.
@@ -67,8 +69,7 @@ impl HeaderValue {
     /// The value for a source; none when its certificate has no such thing.
     ///
     /// # Errors
-    /// [`Reason::AmbiguousIdentity`] for several organizations where one is asked for,
-    /// [`Reason::InvalidIdentity`] for one that is no text of the charset.
+    /// [`Reason::InvalidIdentity`] for an organization or a unit that is no text of the charset.
     pub fn of(self, source: &HeaderSource<'_>, charset: Charset) -> Result<Option<String>, Reason> {
         let certificate = source.peer.and_then(Peer::certificate);
         let subject = certificate.map(PeerCertificate::subject);
@@ -79,8 +80,10 @@ impl HeaderValue {
             Self::Spiffe => spiffe_id(source),
             Self::Subject => subject.and_then(distinguished_name),
             Self::Issuer => certificate.and_then(|it| distinguished_name(it.issuer())),
-            Self::Organization => one(subject, AttributeType::ORGANIZATION, charset)?,
-            Self::OrganizationalUnit => one(subject, AttributeType::ORGANIZATIONAL_UNIT, charset)?,
+            Self::Organization => groups(subject, AttributeType::ORGANIZATION, charset)?,
+            Self::OrganizationalUnit => {
+                groups(subject, AttributeType::ORGANIZATIONAL_UNIT, charset)?
+            }
             Self::Serial => certificate.map(|it| hex(it.serial())),
             Self::Fingerprint => certificate.map(|it| hex(it.sha256())),
             Self::Spki => certificate.map(|it| base64(it.spki_sha256())),
@@ -91,6 +94,7 @@ impl HeaderValue {
             Self::NotAfter => certificate.map(|it| it.not_after().to_string()),
             Self::CertificateEscaped => certificate.map(escaped),
             Self::CertificateRfc9440 => certificate.map(byte_sequence),
+            Self::ForwardedClientCert => certificate.map(xfcc_element),
         })
     }
 }
@@ -110,28 +114,46 @@ fn distinguished_name(name: &DistinguishedName) -> Option<String> {
     (!name.is_empty()).then(|| name.to_string())
 }
 
-/// The one value of an attribute: who has two organizations belongs to neither for a gateway that reads one.
-fn one(
+/// The values of an attribute in the order of the DER, with commas between them. An empty one is none.
+fn groups(
     subject: Option<&DistinguishedName>,
     oid: &[u8],
     charset: Charset,
 ) -> Result<Option<String>, Reason> {
-    let mut values = subject.into_iter().flat_map(|subject| subject.values(oid));
-    let text = match (values.next(), values.next()) {
-        (None, _) => return Ok(None),
-        (Some(AttributeValue::Text(text)), None) => text,
-        (Some(_), None) => return Err(Reason::InvalidIdentity),
-        (Some(_), Some(_)) => return Err(Reason::AmbiguousIdentity),
-    };
-    match check_text(text, charset) {
-        Ok(()) if text.is_empty() => Ok(None),
-        Ok(()) => Ok(Some(text.clone())),
-        Err(_) => Err(Reason::InvalidIdentity),
+    let mut groups = Vec::new();
+    for value in subject.into_iter().flat_map(|subject| subject.values(oid)) {
+        let AttributeValue::Text(text) = value else {
+            return Err(Reason::InvalidIdentity);
+        };
+        check_text(text, charset).map_err(|_| Reason::InvalidIdentity)?;
+        if !text.is_empty() {
+            groups.push(encoded_group(text));
+        }
     }
+    Ok((!groups.is_empty()).then(|| groups.join(",")))
 }
 
-/// What may not stand in an entry of a list: the comma that separates, and what no header may carry.
-const LIST_ESCAPED: &AsciiSet = &CONTROLS.add(b' ').add(b',');
+/// A group with the characters encoded that separate groups. Letters outside ASCII stay as they are.
+fn encoded_group(group: &str) -> String {
+    let mut encoded = String::new();
+    for character in group.chars() {
+        match character.is_ascii() {
+            true => encoded.extend(utf8_percent_encode(
+                character.encode_utf8(&mut [0; 4]),
+                GROUP_ESCAPED,
+            )),
+            false => encoded.push(character),
+        }
+    }
+    encoded
+}
+
+/// What may not stand in an entry of a list: the comma that separates, the sign of an encoding, and what no header may
+/// carry.
+const LIST_ESCAPED: &AsciiSet = &CONTROLS.add(b' ').add(b',').add(b'%');
+
+/// The same for groups, in which a space is usual.
+const GROUP_ESCAPED: &AsciiSet = &LIST_ESCAPED.remove(b' ');
 
 /// Several entries in the order of the DER, with commas between them.
 fn list(entries: &[String]) -> Option<String> {
@@ -156,4 +178,10 @@ fn escaped(certificate: &PeerCertificate) -> String {
 /// RFC 9440 section 2.1: a Byte Sequence of RFC 8941.
 fn byte_sequence(certificate: &PeerCertificate) -> String {
     format!(":{}:", base64(certificate.der()))
+}
+
+/// An element of X-Forwarded-Client-Cert, as Envoy writes it.
+fn xfcc_element(certificate: &PeerCertificate) -> String {
+    let hash = hex(certificate.sha256());
+    format!("Hash={hash};Cert=\"{}\"", escaped(certificate))
 }

@@ -1,5 +1,6 @@
 //! The headers this filter owns: which are removed from every request, and which a permit sets.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use thiserror::Error;
@@ -7,8 +8,7 @@ use thiserror::Error;
 use crate::decide::header_value::{HeaderSource, HeaderValue};
 use crate::identity::Charset;
 use crate::reason::Reason;
-use crate::request::{HeaderName, has_folded_prefix, is_spelling_of};
-use crate::sorted::sorted_by_key;
+use crate::request::{Fold, HeaderName, starts_with};
 
 /// The longest value that is set, in bytes. A longer one is refused, never cut.
 pub const MAXIMUM_VALUE: usize = 8 * 1024;
@@ -24,12 +24,18 @@ const ALWAYS_OWNED: [&str; 4] = [
 /// The prefix of names that are always owned.
 const ALWAYS_OWNED_PREFIX: &str = "x-ssl-client-";
 
+/// The mark that the guard behind the filter asks for. Every request that passes has it.
+pub(crate) const MARK: &str = "x-ssl-client-verify";
+
 /// Why `headers` contradicts itself.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum HeaderRulesError {
-    /// Two names that are one when `_` is `-`.
+    /// Two names that are one header for gateways that fold names.
     #[error("set[{0:?}] and {1} are the same header, expected one value for each")]
     SetTwice(String, String),
+    /// The mark with a value of its own.
+    #[error("{0} is {MARK:?}, which always has the value \"verify\": the guard asks for it")]
+    Mark(String),
 }
 
 /// Headers to set, each once.
@@ -45,34 +51,34 @@ pub struct PreparedHeaders {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeaderRules {
     user: HeaderName,
-    set: Vec<(HeaderName, HeaderValue)>,
-    owned: Vec<String>,
+    set: BTreeMap<HeaderName, HeaderValue>,
+    owned: Vec<Fold>,
     charset: Charset,
 }
 
 impl HeaderRules {
-    /// The rules for one user header, more headers to set, and more names to remove.
+    /// The rules for one user header, more headers to set, and more names to remove. The mark is always set.
     ///
     /// # Errors
     /// [`HeaderRulesError`] when one header would have two values.
     pub fn new(
         user: HeaderName,
-        set: Vec<(HeaderName, HeaderValue)>,
+        set: BTreeMap<HeaderName, HeaderValue>,
         strip: &[HeaderName],
         charset: Charset,
     ) -> Result<Self, HeaderRulesError> {
-        let set = sorted_by_key(set);
-        let mut written = vec![(user.folded(), "headers.user".to_owned())];
-        for (name, _) in &set {
-            let folded = name.folded();
-            if let Some((_, other)) = written.iter().find(|(earlier, _)| *earlier == folded) {
+        let mut written = vec![(user.fold(), "headers.user".to_owned())];
+        for name in set.keys() {
+            let fold = name.fold();
+            if let Some((_, other)) = written.iter().find(|(earlier, _)| *earlier == fold) {
                 return Err(HeaderRulesError::SetTwice(name.to_string(), other.clone()));
             }
-            written.push((folded, format!("set[{:?}]", name.as_str())));
+            written.push((fold, format!("set[{:?}]", name.as_str())));
         }
-        let mut owned: Vec<_> = written.into_iter().map(|(folded, _)| folded).collect();
-        owned.extend(strip.iter().map(HeaderName::folded));
-        owned.extend(ALWAYS_OWNED.map(str::to_owned));
+        let set = with_mark(set, &written)?;
+        let mut owned: Vec<_> = written.into_iter().map(|(fold, _)| fold).collect();
+        owned.extend(strip.iter().map(HeaderName::fold));
+        owned.extend(ALWAYS_OWNED.map(Fold::new));
         Ok(Self {
             user,
             set,
@@ -81,10 +87,10 @@ impl HeaderRules {
         })
     }
 
-    /// Whether a header of a request is this filter's to write: case does not matter, and `_` is `-`.
+    /// Whether a header of a request is this filter's to write: case does not matter, and every character that is no letter
+    /// or digit is `-`.
     pub fn is_owned(&self, name: &[u8]) -> bool {
-        has_folded_prefix(name, ALWAYS_OWNED_PREFIX)
-            || self.owned.iter().any(|owned| is_spelling_of(name, owned))
+        starts_with(name, ALWAYS_OWNED_PREFIX) || self.owned.iter().any(|owned| owned.is(name))
     }
 
     /// Whether a value of `Connection` names an owned header, so that the next hop would remove it
@@ -122,6 +128,23 @@ impl HeaderRules {
     }
 }
 
+/// The headers to set, with the mark among them.
+fn with_mark(
+    mut set: BTreeMap<HeaderName, HeaderValue>,
+    written: &[(Fold, String)],
+) -> Result<BTreeMap<HeaderName, HeaderValue>, HeaderRulesError> {
+    let mark = HeaderName::mark();
+    let fold = mark.fold();
+    if let Some((_, place)) = written.iter().find(|(name, _)| *name == fold) {
+        return match set.get(&mark) {
+            Some(HeaderValue::Verify) => Ok(set),
+            _ => Err(HeaderRulesError::Mark(place.clone())),
+        };
+    }
+    set.insert(mark, HeaderValue::Verify);
+    Ok(set)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,6 +175,9 @@ mod tests {
             "client_cert_chain",
             "x-ssl-client-s-dn-cn",
             "X_SSL_Client_Anything",
+            "x.ssl.client.s.dn.cn",
+            "x~ssl~client~verify",
+            "x.user",
             "x-ssl-client-",
         ] {
             assert!(rules.is_owned(owned.as_bytes()), "{owned}");
@@ -166,6 +192,22 @@ mod tests {
         ] {
             assert!(!rules.is_owned(other.as_bytes()), "{other}");
         }
+    }
+
+    #[test]
+    fn the_mark_is_always_set_and_always_says_the_same() {
+        let set = |pairs: &[(&str, HeaderValue)]| rules(pairs).map(|rules| rules.set);
+        assert_eq!(set(&[]), set(&[(MARK, HeaderValue::Verify)]));
+        let error = HeaderRulesError::Mark(format!("set[{MARK:?}]"));
+        assert_eq!(set(&[(MARK, HeaderValue::Subject)]), Err(error));
+        let error = HeaderRulesError::Mark("set[\"x_ssl_client_verify\"]".to_owned());
+        assert_eq!(
+            set(&[("x_ssl_client_verify", HeaderValue::Verify)]),
+            Err(error)
+        );
+        let user = HeaderRules::new(name(MARK), BTreeMap::new(), &[], Charset::Ascii);
+        let error = HeaderRulesError::Mark("headers.user".to_owned());
+        assert_eq!(user, Err(error));
     }
 
     #[test]

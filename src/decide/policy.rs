@@ -4,14 +4,14 @@ use crate::certificate::SpiffeId;
 use crate::certificate::Timestamp;
 use crate::decide::client::ConnectionClient;
 use crate::decide::decision::{Decision, Denial, Evidence, Permit};
-use crate::identity::IdentityRules;
 use crate::identity::{DirectPeer, Peer, Validation};
+use crate::identity::{Identity, IdentityRules};
 use crate::reason::Reason;
 use crate::request::RequestHead;
 use crate::request::RequestPath;
 use crate::rules::PinRules;
-use crate::rules::Revocations;
 use crate::rules::{Action, Authorization, Question};
+use crate::rules::{Groups, Revocations, RulesOfClient};
 use serde::{Deserialize, Serialize};
 
 /// Who vouches that a certificate is the client's own and of a CA that is trusted.
@@ -59,7 +59,7 @@ pub struct Request<'a> {
     /// `:method`.
     pub method: &'a [u8],
     /// `:path`, without its query.
-    pub path: RequestPath<'a>,
+    pub path: &'a RequestPath<'a>,
     /// All headers.
     pub head: RequestHead<'a>,
 }
@@ -158,6 +158,13 @@ impl Policy {
         }
     }
 
+    /// The authorization rules that can match a request of this user.
+    pub fn rules_of(&self, identity: &Identity, peer: &Peer) -> RulesOfClient {
+        let authorization = self.authorization.as_ref();
+        let rules = authorization.map(|it| it.rules_of(identity, &Groups::new(peer)));
+        rules.unwrap_or_default()
+    }
+
     fn authorize<'p>(
         &'p self,
         request: &Request<'_>,
@@ -166,15 +173,13 @@ impl Policy {
         let Some(authorization) = &self.authorization else {
             return Ok(());
         };
-        let identity = evidence.identity();
         let question = Question {
-            user: identity.map(|identity| &identity.user),
-            peer: identity.and(evidence.peer.as_ref()),
             method: request.method,
             path: request.path,
             head: request.head,
         };
-        let (action, rule) = authorization.decide(&question);
+        let client = evidence.checks.as_ref().map(|checks| &checks.rules);
+        let (action, rule) = authorization.decide(client, &question);
         evidence.rule = rule.map(|rule| rule.name.as_str());
         match action {
             Action::Allow => Ok(()),

@@ -133,6 +133,24 @@ pub struct Identity {
     pub user: User,
     /// Where the name was found.
     pub source: Source,
+    /// Other names of the same user, by which the configuration may know it.
+    pub aliases: Vec<User>,
+}
+
+impl Identity {
+    /// A user with no other name.
+    pub fn new(user: User, source: Source) -> Self {
+        Self {
+            user,
+            source,
+            aliases: Vec::new(),
+        }
+    }
+
+    /// The user, and the other names that it has.
+    pub fn names(&self) -> impl Iterator<Item = &User> {
+        std::iter::once(&self.user).chain(&self.aliases)
+    }
 }
 
 /// How a peer is named.
@@ -159,7 +177,7 @@ impl IdentityRules {
                 let user = self
                     .user(source, &name)
                     .map_err(|error| IdentityError::Invalid(source, error))?;
-                return Ok(Identity { user, source });
+                return Ok(Identity::new(user, source));
             }
         }
         Err(IdentityError::Missing)

@@ -9,4 +9,4 @@ pub use gcra::{
     Burst, BurstError, Nanoseconds, Quota, Rate, RateError, TheoreticalArrivalTime, Verdict,
 };
 pub use rate_limits::{Allowance, Charge, Limit, RateLimits, ResponseHeaders};
-pub use table::{Charged, ENTRIES, LimitKey, SLOTS, Slot, charge};
+pub use table::{Charged, ENTRIES, LimitKey, SLOTS, Slot, TableKey, charge};

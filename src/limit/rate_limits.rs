@@ -1,11 +1,10 @@
 //! `rate_limit`: which limit a request is charged to.
 
 use serde::{Deserialize, Serialize};
-use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crate::identity::User;
+use crate::identity::{Identity, User};
 use crate::limit::gcra::{Nanoseconds, Quota, TheoreticalArrivalTime, Verdict};
-use crate::limit::table::{Charged, LimitKey};
+use crate::limit::table::{Charged, LimitKey, TableKey};
 use crate::rules::UserPattern;
 
 const SECOND: Nanoseconds = 1_000_000_000;
@@ -48,22 +47,29 @@ pub struct RateLimits {
 
 /// A request to be charged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Charge {
-    /// To whom.
-    pub key: LimitKey,
+pub struct Charge<'a> {
+    /// To whom; none for all requests without identity together.
+    pub user: Option<&'a User>,
     /// To which quota.
     pub quota: Quota,
 }
 
+impl Charge<'_> {
+    /// The place of the state in the shared table.
+    pub fn key(&self, table: &TableKey) -> LimitKey {
+        LimitKey::new(table, self.user, &self.quota)
+    }
+}
+
 impl RateLimits {
-    /// What a request is charged to; none where there is no limit.
-    pub fn charge(&self, user: Option<&User>) -> Option<Charge> {
-        let quota = match user {
-            Some(user) => self.quota_of(user)?,
-            None => self.anonymous?,
-        };
-        let key = LimitKey::of(hash(user, &quota));
-        Some(Charge { key, quota })
+    /// The quota of a user; none where there is no limit.
+    pub fn quota_of(&self, identity: &Identity) -> Option<Quota> {
+        let mut limits = self.identities.iter();
+        match limits.find(|(pattern, _)| pattern.matches(identity)) {
+            Some((_, Limit::Quota(quota))) => Some(*quota),
+            Some((_, Limit::Unlimited)) => None,
+            None => self.default,
+        }
     }
 
     /// Whether there is any limit at all.
@@ -72,22 +78,6 @@ impl RateLimits {
         let is_limited = limits.any(|(_, limit)| *limit != Limit::Unlimited);
         is_limited || self.default.is_some() || self.anonymous.is_some()
     }
-
-    fn quota_of(&self, user: &User) -> Option<Quota> {
-        let mut limits = self.identities.iter();
-        match limits.find(|(pattern, _)| pattern.matches(user)) {
-            Some((_, Limit::Quota(quota))) => Some(*quota),
-            Some((_, Limit::Unlimited)) => None,
-            None => self.default,
-        }
-    }
-}
-
-/// The same on every worker: the hasher of the standard library has no key of its own here.
-fn hash(user: Option<&User>, quota: &Quota) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (user, quota).hash(&mut hasher);
-    hasher.finish()
 }
 
 /// What is left of a limit, for the client.
@@ -101,7 +91,7 @@ pub struct Allowance {
 
 impl Allowance {
     /// What is left after a charge.
-    pub fn after(charge: &Charge, charged: &Charged, now: Nanoseconds) -> Self {
+    pub fn after(charge: &Charge<'_>, charged: &Charged, now: Nanoseconds) -> Self {
         Self {
             quota: charge.quota,
             verdict: charged.verdict,

@@ -1,13 +1,21 @@
-//! The shared store of limits: a fixed table of slots, each with a few entries.
+//! The shared store of limits: a table of fixed size. It has slots, and a slot has a few entries.
 //!
-//! Shared data can be neither deleted nor created atomically, so there is no key per user: a user's state is
-//! an entry in the one slot that the hash of user and quota names. What cannot be kept is the state that
-//! matters least, so that nobody is refused who has used nothing: see [`charge`].
+//! Shared data cannot be deleted, so there is no key per user: a user's state is an entry of the slot that the hash of
+//! user and quota names. The hash has a random key of the process, so nobody can choose names that share a slot. When a
+//! slot is full, [`charge`] says who gives way.
 
+use std::hash::Hash;
+
+use siphasher::sip128::{Hasher128, SipHasher13};
+
+use crate::identity::User;
 use crate::limit::gcra::{Nanoseconds, Quota, TheoreticalArrivalTime, Verdict};
 
-/// How many slots the table has.
-pub const SLOTS: u64 = 4096;
+/// How many slots the table has for users.
+const USER_SLOTS: u64 = 4096;
+
+/// How many slots there are: the last one is for requests without identity.
+pub const SLOTS: u64 = USER_SLOTS + 1;
 
 /// How many entries a slot has at most.
 pub const ENTRIES: usize = 8;
@@ -15,28 +23,59 @@ pub const ENTRIES: usize = 8;
 /// The bytes of an entry: the hash of user and quota, and the theoretical arrival time.
 const ENTRY: usize = 16;
 
-/// Who is charged: the hash of a user and a quota, so that a budget outlives a change of the configuration
-/// that leaves its limit as it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LimitKey(u64);
+/// The random key of the table. All workers of the process have the same.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct TableKey([u8; TableKey::BYTES]);
 
-impl LimitKey {
-    /// The key with this hash.
-    pub fn of(hash: u64) -> Self {
-        Self(hash)
-    }
+impl TableKey {
+    /// The length of a key in bytes.
+    pub const BYTES: usize = 16;
 
-    /// The slot this key lives in.
-    pub fn slot(self) -> u64 {
-        self.0 % SLOTS
+    /// The key with these bytes.
+    pub fn new(bytes: [u8; Self::BYTES]) -> Self {
+        Self(bytes)
     }
 }
 
-/// Somebody's state. One whose time has come is the same as none.
+/// The place of a user's state: the slot, and the hash that names the entry. A change of the configuration that leaves a
+/// limit as it is leaves its budgets as they are, because only user and quota are hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LimitKey {
+    slot: u64,
+    entry: u64,
+}
+
+impl LimitKey {
+    /// The place of a user under a quota; of all requests without identity for none. The latter have a slot of their own,
+    /// which no user can fill.
+    pub fn new(key: &TableKey, user: Option<&User>, quota: &Quota) -> Self {
+        let mut hasher = SipHasher13::new_with_key(&key.0);
+        (user, quota).hash(&mut hasher);
+        let hash = hasher.finish128();
+        Self {
+            slot: user.map_or(USER_SLOTS, |_| hash.h1 % USER_SLOTS),
+            entry: hash.h2,
+        }
+    }
+
+    /// The number of the slot, below [`SLOTS`].
+    pub fn slot(self) -> u64 {
+        self.slot
+    }
+}
+
+/// The state of one user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Entry {
     key: u64,
     state: TheoreticalArrivalTime,
+}
+
+impl Entry {
+    /// Whether the user has used something that has not come back yet.
+    fn is_in_debt(&self, now: Nanoseconds) -> bool {
+        self.state > now
+    }
 }
 
 /// A slot: its entries, each in the bytes that are stored.
@@ -59,13 +98,13 @@ pub struct Charged {
 
 /// Charges one request to a key in its slot, and gives the slot to write.
 ///
-/// Entries whose time has come are the same as none and make room first. When all of a slot's entries are in
-/// use, the one with the least used gives way: its user starts with a full budget, and nobody else is
-/// touched. A slot that is not one (of another length, say) counts as empty.
+/// An entry that is not in debt makes room first. If all entries of the slot are in debt, the one with the least debt gives
+/// way, and the new user takes over that debt. So nobody gets a fresh budget by pushing others out: who gives way had at
+/// most the debt that everybody has who comes into the slot later. A slot of another form counts as empty.
 pub fn charge(slot: &[u8], key: LimitKey, quota: &Quota, now: Nanoseconds) -> Charged {
     let mut slot = Slot::read(slot);
-    let known = slot.entries().find(|entry| entry.key == key.0);
-    let state = known.map_or(0, |entry| entry.state);
+    let known = slot.entries().find(|entry| entry.key == key.entry);
+    let state = known.map_or_else(|| slot.debt_of_newcomers(now), |entry| entry.state);
     let verdict = quota.decide(state, now);
     match verdict {
         Verdict::Limited => Charged {
@@ -74,7 +113,7 @@ pub fn charge(slot: &[u8], key: LimitKey, quota: &Quota, now: Nanoseconds) -> Ch
             slot: None,
         },
         Verdict::Allowed(next) => {
-            slot.keep(key.0, next, now);
+            slot.keep(key.entry, next, now);
             Charged {
                 verdict,
                 state: next,
@@ -111,20 +150,29 @@ impl Slot {
         slot
     }
 
-    /// In its own place, else in that of one whose time has come, else in a new one, else in that of the one with the
-    /// least used.
+    /// The state of a user who has no entry yet: the least debt of a slot whose entries are all in debt; else none.
+    fn debt_of_newcomers(&self, now: Nanoseconds) -> TheoreticalArrivalTime {
+        let is_full = self.used == ENTRIES && self.entries().all(|entry| entry.is_in_debt(now));
+        let least = self.entries().map(|entry| entry.state).min();
+        least.filter(|_| is_full).unwrap_or(0)
+    }
+
+    /// Keeps a state in the place of the user's own entry; else of an entry that is not in debt; else in a new place; else
+    /// in the place of the entry with the least debt.
     fn keep(&mut self, key: u64, state: TheoreticalArrivalTime, now: Nanoseconds) {
-        let precedence = |other: &Entry| match (other.key == key, other.state > now) {
-            (true, _) => 0,
-            (false, false) => 1,
-            (false, true) => other.state,
+        let own = self.entries().position(|entry| entry.key == key);
+        let unused = || self.entries().position(|entry| !entry.is_in_debt(now));
+        let new = || (self.used < ENTRIES).then_some(self.used);
+        let least = || {
+            let states = self.entries().map(|entry| entry.state).enumerate();
+            states
+                .min_by_key(|(_, state)| *state)
+                .map(|(place, _)| place)
         };
-        let ranks = self.entries().map(|other| precedence(&other)).enumerate();
-        let place = match ranks.min_by_key(|(_, rank)| *rank) {
-            Some((place, rank)) if rank <= 1 || self.used == ENTRIES => place,
-            Some(_) | None => self.used,
-        };
-        if let Some(entry) = self.entries.get_mut(place) {
+        let place = own.or_else(unused).or_else(new).or_else(least);
+        if let Some(place) = place
+            && let Some(entry) = self.entries.get_mut(place)
+        {
             *entry = Entry { key, state }.to_bytes();
             self.used = self.used.max(place + 1);
         }
@@ -158,6 +206,7 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::identity::Charset;
     use crate::limit::gcra::{Burst, Rate};
 
     const SECOND: Nanoseconds = 1_000_000_000;
@@ -168,7 +217,15 @@ mod tests {
     }
 
     fn allowed(slot: &mut Vec<u8>, key: u64, quota: &Quota, now: Nanoseconds) -> bool {
-        let charged = charge(slot, LimitKey(key), quota, now);
+        let charged = charge(
+            slot,
+            LimitKey {
+                slot: 0,
+                entry: key,
+            },
+            quota,
+            now,
+        );
         if let Some(next) = charged.slot {
             *slot = next.as_bytes().to_vec();
         }
@@ -191,16 +248,76 @@ mod tests {
     }
 
     #[test]
-    fn a_full_slot_refuses_nobody_who_used_nothing_and_never_grows() {
+    fn a_full_slot_never_grows_and_gives_no_fresh_budgets() {
         let (quota, mut slot) = (quota("1/h", 0), Vec::new());
-        for key in 0..100_000 {
-            assert!(allowed(&mut slot, key, &quota, SECOND + key));
+        let passed = (0..100_000).filter(|key| {
+            let passes = allowed(&mut slot, *key, &quota, SECOND + key);
             assert!(slot.len() <= ENTRY * ENTRIES);
+            passes
+        });
+        assert_eq!(passed.count(), ENTRIES);
+        // Somebody else's debt is over when its time has come, and not before.
+        assert!(!allowed(&mut slot, 1 << 40, &quota, 3600 * SECOND));
+        assert!(allowed(&mut slot, 1 << 40, &quota, 3601 * SECOND));
+    }
+
+    #[test]
+    fn who_pushes_others_out_of_a_slot_gets_no_more_than_with_a_slot_for_each() {
+        let mut seed = 7_u64;
+        let mut random = |bound: u64| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (seed >> 33) % bound
+        };
+        let quotas = [
+            quota("1/h", 0),
+            quota("10/s", 3),
+            quota("1/s", 20),
+            quota("100/m", 1),
+        ];
+        for users in [9, 12, 40] {
+            let (mut slot, mut now) = (Vec::new(), SECOND);
+            let mut alone: Vec<TheoreticalArrivalTime> = vec![0; usize::try_from(users).unwrap()];
+            let (mut shared_passes, mut alone_passes) = (0, 0);
+            for _ in 0..50_000 {
+                now += random(SECOND / 20);
+                let user = random(users);
+                let quota = quotas[usize::try_from(user).unwrap() % quotas.len()];
+                shared_passes += u64::from(allowed(&mut slot, user, &quota, now));
+                let state = &mut alone[usize::try_from(user).unwrap()];
+                if let Verdict::Allowed(next) = quota.decide(*state, now) {
+                    *state = next;
+                    alone_passes += 1;
+                }
+            }
+            assert!(
+                shared_passes <= alone_passes,
+                "{shared_passes} {alone_passes}"
+            );
+            assert!(shared_passes > 0);
         }
-        // The last ones are still known, and only the first were forgotten.
-        let mut known =
-            (0..100_000).filter(|&key| !allowed(&mut slot.clone(), key, &quota, 2 * SECOND));
-        assert_eq!(known.by_ref().count(), ENTRIES);
+    }
+
+    #[test]
+    fn requests_without_identity_have_a_slot_that_no_user_can_fill() {
+        let (key, quota) = (TableKey::new([7; 16]), quota("1/s", 0));
+        assert_eq!(LimitKey::new(&key, None, &quota).slot(), SLOTS - 1);
+        for number in 0..100_000 {
+            let user = User::parse(&format!("user-{number}"), Charset::Ascii).unwrap();
+            assert!(LimitKey::new(&key, Some(&user), &quota).slot() < SLOTS - 1);
+        }
+    }
+
+    #[test]
+    fn the_key_of_the_process_decides_who_shares_a_slot() {
+        let quota = quota("1/h", 0);
+        let slots = |key: u8| -> Vec<u64> {
+            let key = TableKey::new([key; 16]);
+            let user = |number: u32| User::parse(&format!("u{number}"), Charset::Ascii).unwrap();
+            let slot = |number| LimitKey::new(&key, Some(&user(number)), &quota).slot();
+            (0..100).map(slot).collect()
+        };
+        assert_eq!(slots(1), slots(1));
+        assert_ne!(slots(1), slots(2));
     }
 
     #[test]

@@ -1,15 +1,28 @@
 //! What keeps a flood of denials from becoming a flood of log lines.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use crate::certificate::Timestamp;
+use crate::reason::Reason;
 
-/// How many lines one worker writes in a second.
-pub const LINES_A_SECOND: u32 = 5;
+/// How many lines one worker writes in a second for one reason and one client.
+pub const LINES_OF_ONE_KIND: u8 = 5;
 
-/// Lines of one worker in the current second, and what was not written.
-#[derive(Clone, Copy, Debug)]
+/// How many lines one worker writes in a second in all. The first line of each reason comes on top of them.
+pub const LINES_A_SECOND: u32 = 50;
+
+/// How many kinds of lines are told apart. Two kinds that share a place share their lines.
+const PLACES: usize = 256;
+
+/// The lines of one worker in the current second, and what was not written.
+///
+/// A client that floods the log with one reason silences neither other reasons nor other clients.
+#[derive(Clone, Debug)]
 pub struct LogLimit {
     second: Timestamp,
     lines: u32,
+    of_kind: [u8; PLACES],
+    reasons: Vec<Option<Reason>>,
     suppressed: u64,
 }
 
@@ -18,20 +31,34 @@ impl Default for LogLimit {
         Self {
             second: Timestamp::from_unix(0),
             lines: 0,
+            of_kind: [0; PLACES],
+            reasons: Vec::new(),
             suppressed: 0,
         }
     }
 }
 
 impl LogLimit {
-    /// Whether one more line may be written now; if not, it is counted.
-    pub fn admits(&mut self, now: Timestamp) -> bool {
+    /// Whether one more line may be written now; if not, it is counted. `reason` is none for a request that passes, and
+    /// `client` is whatever tells one client from another.
+    pub fn admits(&mut self, now: Timestamp, reason: Option<Reason>, client: &[u8]) -> bool {
         if self.second != now {
             self.second = now;
             self.lines = 0;
+            self.of_kind = [0; PLACES];
+            self.reasons.clear();
         }
-        if self.lines < LINES_A_SECOND {
-            self.lines += 1;
+        let is_first = !self.reasons.contains(&reason);
+        let Some(of_kind) = self.of_kind.get_mut(place(reason, client)) else {
+            return false;
+        };
+        if is_first || (*of_kind < LINES_OF_ONE_KIND && self.lines < LINES_A_SECOND) {
+            *of_kind = of_kind.saturating_add(1);
+            if is_first {
+                self.reasons.push(reason);
+            } else {
+                self.lines += 1;
+            }
             return true;
         }
         self.suppressed += 1;
@@ -44,20 +71,55 @@ impl LogLimit {
     }
 }
 
+fn place(reason: Option<Reason>, client: &[u8]) -> usize {
+    let mut hasher = DefaultHasher::new();
+    (reason, client).hash(&mut hasher);
+    let places = u64::try_from(PLACES).unwrap_or(1);
+    usize::try_from(hasher.finish() % places).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const REASON: Option<Reason> = Some(Reason::NotAuthorized);
+
     #[test]
     fn a_flood_is_cut_to_a_few_lines_a_second_and_counted() {
-        let mut gate = LogLimit::default();
+        let mut limit = LogLimit::default();
         let mut written = 0;
         for second in [100, 101, 101, 103] {
             let now = Timestamp::from_unix(second);
-            written += (0..1000).filter(|_| gate.admits(now)).count();
+            written += (0..1000)
+                .filter(|_| limit.admits(now, REASON, b"192.0.2.1"))
+                .count();
         }
-        assert_eq!(written, 3 * LINES_A_SECOND as usize);
-        assert_eq!(gate.take_suppressed(), 4000 - 15);
-        assert_eq!(gate.take_suppressed(), 0);
+        assert_eq!(written, 3 * usize::from(LINES_OF_ONE_KIND));
+        assert_eq!(limit.take_suppressed(), 4000 - 15);
+        assert_eq!(limit.take_suppressed(), 0);
+    }
+
+    #[test]
+    fn one_client_silences_neither_other_clients_nor_other_reasons() {
+        let mut limit = LogLimit::default();
+        let now = Timestamp::from_unix(100);
+        for _ in 0..1000 {
+            limit.admits(now, REASON, b"192.0.2.1");
+        }
+        assert!(limit.admits(now, REASON, b"192.0.2.2"));
+        assert!(limit.admits(now, Some(Reason::NoIdentity), b"192.0.2.1"));
+        assert!(limit.admits(now, None, b"192.0.2.1"));
+    }
+
+    #[test]
+    fn many_clients_are_bounded_together_and_silence_no_reason() {
+        let mut limit = LogLimit::default();
+        let now = Timestamp::from_unix(100);
+        let clients = (0..10_000_u32).map(u32::to_be_bytes);
+        let written = clients.filter(|client| limit.admits(now, REASON, client));
+        assert!(written.count() <= 1 + LINES_A_SECOND as usize);
+        for reason in Reason::ALL.into_iter().filter(|it| Some(*it) != REASON) {
+            assert!(limit.admits(now, Some(reason), b"192.0.2.1"), "{reason}");
+        }
     }
 }

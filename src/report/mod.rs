@@ -5,5 +5,5 @@ mod log_limit;
 mod record;
 
 pub use counters::Counter;
-pub use log_limit::{LINES_A_SECOND, LogLimit};
+pub use log_limit::{LINES_A_SECOND, LINES_OF_ONE_KIND, LogLimit};
 pub use record::{AuditLog, AuditRules, record, suppressed};

@@ -103,9 +103,8 @@ impl Line {
         self.text_or_null(r#","fingerprint":"#, fingerprint.as_deref());
         match certificate {
             Some(certificate) => {
-                let issuer = certificate.issuer().to_string();
-                self.client_bytes(r#","serial":"#, hex(certificate.serial()).as_bytes());
-                self.client_bytes(r#","issuer":"#, issuer.as_bytes());
+                self.cut_text(r#","serial":"#, &hex(certificate.serial()));
+                self.cut_text(r#","issuer":"#, &certificate.issuer().to_string());
             }
             None => {
                 self.text_or_null(r#","serial":"#, None);
@@ -122,7 +121,16 @@ impl Line {
         }
     }
 
-    /// Bytes of the client: what is not ASCII as `\xNN`, cut at its bound.
+    /// Text in ASCII that an issuer has made, cut at its bound.
+    fn cut_text(&mut self, name: &str, text: &str) {
+        let kept = text.get(..MAXIMUM_CLIENT_VALUE).unwrap_or(text);
+        let is_cut = kept.len() < text.len();
+        let end = if is_cut { "..." } else { "" };
+        self.text.extend_from_slice(name.as_bytes());
+        self.quoted(|line| [kept, end].iter().for_each(|text| line.escaped(text)));
+    }
+
+    /// Bytes of the client: what is not ASCII as `\xNN`, a backslash as two, cut at its bound.
     fn client_bytes(&mut self, name: &str, bytes: &[u8]) {
         self.text.extend_from_slice(name.as_bytes());
         let kept = bytes.get(..MAXIMUM_CLIENT_VALUE).unwrap_or(bytes);
@@ -130,7 +138,7 @@ impl Line {
             if kept.iter().all(is_plain) {
                 line.text.extend_from_slice(kept);
             } else {
-                kept.iter().for_each(|&byte| line.byte(byte));
+                kept.iter().for_each(|&byte| line.client_byte(byte));
             }
             if kept.len() < bytes.len() {
                 line.text.extend_from_slice(b"...");
@@ -170,13 +178,22 @@ impl Line {
         }
     }
 
-    /// A byte of text that need not be UTF-8.
+    /// A byte of ASCII text.
     fn byte(&mut self, byte: u8) {
         match byte {
             b'"' | b'\\' => self.text.extend_from_slice(&[b'\\', byte]),
             b' '..=b'~' => self.text.push(byte),
-            0..=0x7f => self.format(format_args!("\\u{byte:04x}")),
+            _ => self.format(format_args!("\\u{byte:04x}")),
+        }
+    }
+
+    /// A byte of what a client sent, which need not be text. A byte outside ASCII becomes `\xNN` in the JSON string, so a
+    /// backslash of the client becomes two: no two values are written alike.
+    fn client_byte(&mut self, byte: u8) {
+        match byte {
+            b'\\' => self.text.extend_from_slice(br"\\\\"),
             0x80.. => self.format(format_args!("\\\\x{byte:02x}")),
+            _ => self.byte(byte),
         }
     }
 

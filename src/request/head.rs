@@ -1,6 +1,6 @@
 //! The head of a request, read where proxy-wasm has written it.
 
-use crate::request::header_name::is_spelling_of;
+use crate::request::header_name::starts_with;
 use crate::request::path::RequestPath;
 
 /// A header: its name in lower case, and its value.
@@ -53,7 +53,7 @@ impl<'a> RequestHead<'a> {
     pub(crate) fn values_in_any_spelling(&self, folded: &str) -> impl Iterator<Item = &'a [u8]> {
         let named = self
             .fields
-            .filter(move |(name, _)| is_spelling_of(name, folded));
+            .filter(move |(name, _)| name.len() == folded.len() && starts_with(name, folded));
         named.map(|(_, value)| value)
     }
 
@@ -64,7 +64,7 @@ impl<'a> RequestHead<'a> {
 
     /// The path of the request, without its query.
     pub fn path(&self) -> RequestPath<'a> {
-        RequestPath::of(self.first(":path"))
+        RequestPath::new(self.first(":path"))
     }
 
     /// X-Forwarded-Client-Cert, repeated ones as one (RFC 9110 section 5.3).

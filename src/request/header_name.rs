@@ -45,39 +45,65 @@ impl HeaderName {
         Self("x-ssl-client-s-dn-cn".to_owned())
     }
 
+    /// The mark that the guard behind the filter asks for.
+    pub(crate) fn mark() -> Self {
+        Self("x-ssl-client-verify".to_owned())
+    }
+
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The form in which names are compared: `_` is `-`, since gateways cannot tell them apart.
+    /// The form in which names are compared: every character that is no letter or digit is `-`.
     pub fn folded(&self) -> String {
-        folded(&self.0)
+        self.fold().0
+    }
+
+    /// The same form, to compare with.
+    pub(crate) fn fold(&self) -> Fold {
+        Fold::new(&self.0)
     }
 }
 
-/// A name in lower case in the form in which names are compared: `_` is `-`.
-fn folded(name: &str) -> String {
-    name.replace('_', "-")
+/// A name in the form in which names are compared: in lower case, and every character that is no letter or digit is `-`.
+/// Gateways fold names in this way, some of them `_` only, some of them more.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Fold(String);
+
+impl Fold {
+    /// The form of a name.
+    pub(crate) fn new(name: &str) -> Self {
+        Self(name.bytes().map(folded).map(char::from).collect())
+    }
+
+    /// The form as text.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether a name is this one, in any spelling.
+    pub(crate) fn is(&self, name: &[u8]) -> bool {
+        name.len() == self.0.len() && self.is_prefix_of(name)
+    }
+
+    /// Whether a name begins with this one, in any spelling.
+    pub(crate) fn is_prefix_of(&self, name: &[u8]) -> bool {
+        starts_with(name, &self.0)
+    }
 }
 
-/// Whether a name is a folded one, in any spelling.
-pub(crate) fn is_spelling_of(name: &[u8], folded: &str) -> bool {
-    name.len() == folded.len() && has_folded_prefix(name, folded)
+/// Whether a name begins with this folded text, in any spelling.
+pub(crate) fn starts_with(name: &[u8], folded_text: &str) -> bool {
+    let mut pairs = name.iter().zip(folded_text.bytes());
+    name.len() >= folded_text.len() && pairs.all(|(&byte, other)| folded(byte) == other)
 }
 
-/// Whether a name begins with a folded one, in any spelling.
-pub(crate) fn has_folded_prefix(name: &[u8], folded: &str) -> bool {
-    let fold = |byte: &u8| match byte {
-        b'_' => b'-',
-        other => other.to_ascii_lowercase(),
-    };
-    name.len() >= folded.len()
-        && name
-            .iter()
-            .map(fold)
-            .zip(folded.bytes())
-            .all(|(a, b)| a == b)
+fn folded(byte: u8) -> u8 {
+    match byte {
+        byte if byte.is_ascii_alphanumeric() => byte.to_ascii_lowercase(),
+        _ => b'-',
+    }
 }
 
 impl TryFrom<String> for HeaderName {
@@ -91,7 +117,7 @@ impl TryFrom<String> for HeaderName {
         if !is_token(&text) {
             return Err(HeaderNameError::NotToken(text));
         }
-        if NOT_OURS.contains(&name.folded().as_str()) {
+        if NOT_OURS.contains(&name.fold().as_str()) {
             return Err(HeaderNameError::NotOurs(text));
         }
         Ok(name)
@@ -112,7 +138,7 @@ mod tests {
     fn names_are_kept_in_lower_case() {
         let name = HeaderName::try_from("X-SSL_Client".to_owned()).unwrap();
         assert_eq!(name.as_str(), "x-ssl_client");
-        assert_eq!(name.folded(), "x-ssl-client");
+        assert_eq!(name.fold().as_str(), "x-ssl-client");
     }
 
     #[test]

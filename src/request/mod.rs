@@ -5,6 +5,7 @@ mod header_name;
 mod path;
 
 pub use head::{Field, RequestHead, write_map};
+pub(crate) use header_name::{Fold, starts_with};
 pub use header_name::{HeaderName, HeaderNameError};
-pub(crate) use header_name::{has_folded_prefix, is_spelling_of};
 pub use path::RequestPath;
+pub(crate) use path::{End, normal_form};

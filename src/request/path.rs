@@ -1,139 +1,211 @@
-//! The path of a request as rules see it (RFC 3986 section 6).
+//! The path of a request as rules compare it (RFC 3986 section 6).
 
-use crate::encoding::bytes_of_hex;
+use std::borrow::Cow;
+use std::cell::OnceCell;
 
-use percent_encoding::percent_decode;
-
-/// A path without its query.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A path without its query. Its normal form is worked out once, when it is first asked for.
+#[derive(Clone, Debug)]
 pub struct RequestPath<'a> {
     bytes: &'a [u8],
+    normal: OnceCell<Option<Cow<'a, [u8]>>>,
 }
 
 impl<'a> RequestPath<'a> {
     /// The path of a `:path`, up to its query.
-    pub fn of(path_and_query: &'a [u8]) -> Self {
+    pub fn new(path_and_query: &'a [u8]) -> Self {
         let mut parts = path_and_query.split(|&byte| byte == b'?');
         Self {
             bytes: parts.next().unwrap_or_default(),
+            normal: OnceCell::new(),
         }
     }
 
-    /// The bytes of the path.
+    /// The bytes of the path as the client sent them.
     pub fn as_bytes(&self) -> &'a [u8] {
         self.bytes
     }
 
-    /// Whether every server reads this path in the same way: absolute, without empty and dot segments,
-    /// `;`, `\`, `#`, bytes outside ASCII, and encodings that have another spelling or are no UTF-8.
-    pub fn is_normal(&self) -> bool {
-        let Some(rest) = self.bytes.strip_prefix(b"/") else {
-            return false;
-        };
-        let mut segments = rest.split(|&byte| byte == b'/').peekable();
-        while let Some(segment) = segments.next() {
-            let is_last = segments.peek().is_none();
-            if segment.is_empty() && !is_last {
-                return false;
-            }
-            if matches!(segment, b"." | b"..") || !is_normal_segment(segment) {
-                return false;
-            }
-        }
-        percent_decode(self.bytes).decode_utf8().is_ok()
+    /// The path in normal form, its encodings decoded; none if two servers could read it as two paths.
+    ///
+    /// A path in normal form is absolute. It has no empty segment but the last one and no dot segment. `;`, `\`, `#` and
+    /// bytes outside printable ASCII do not stand in it as they are. Its encodings stand for printable ASCII other than
+    /// `/ \ % ; ? #`, or for well-formed UTF-8.
+    pub fn normal(&self) -> Option<&[u8]> {
+        let normal = self
+            .normal
+            .get_or_init(|| normal_form(self.bytes, End::Closed, End::Closed));
+        normal.as_deref()
     }
 }
 
-fn is_normal_segment(segment: &[u8]) -> bool {
-    let mut rest = segment;
+/// Whether a piece of a path ends here, or goes on behind the `*` of a pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The path ends here.
+    Closed,
+    /// More may follow.
+    Open,
+}
+
+/// The normal form of a path, or of the piece of one that a pattern has; none if it has none.
+pub(crate) fn normal_form(text: &[u8], start: End, end: End) -> Option<Cow<'_, [u8]>> {
+    let decoded = decode(text)?;
+    std::str::from_utf8(&decoded).ok()?;
+    let segments: Vec<_> = decoded.split(|&byte| byte == b'/').collect();
+    let last = segments.len().checked_sub(1)?;
+    let is_normal = |(place, segment): (usize, &&[u8])| match (place, segment) {
+        (0, segment) if start == End::Closed => segment.is_empty() && last > 0,
+        (0, _) => true,
+        (place, _) if place == last && end == End::Open => true,
+        (place, segment) if segment.is_empty() => place == last,
+        (_, segment) => !matches!(*segment, b"." | b".."),
+    };
+    let is_normal = segments.iter().enumerate().all(is_normal);
+    is_normal.then_some(decoded)
+}
+
+/// The text with its encodings decoded; none if one of its bytes or encodings cannot stand in a normal form.
+fn decode(text: &[u8]) -> Option<Cow<'_, [u8]>> {
+    if text.iter().all(|&byte| is_plain(byte)) {
+        return Some(Cow::Borrowed(text));
+    }
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text;
     while let Some((&byte, behind)) = rest.split_first() {
         rest = behind;
-        if byte == b'%' {
-            let Some((digits, behind)) = behind.split_at_checked(2) else {
-                return false;
-            };
-            if !is_normal_encoding(digits) {
-                return false;
+        let byte = match byte {
+            b'%' => {
+                let (digits, behind) = behind.split_at_checked(2)?;
+                rest = behind;
+                decoded_byte(digits)?
             }
-            rest = behind;
-        } else if !byte.is_ascii_graphic() || matches!(byte, b';' | b'\\' | b'#') {
-            return false;
-        }
+            byte if is_plain(byte) => byte,
+            _ => return None,
+        };
+        decoded.push(byte);
     }
-    true
+    Some(Cow::Owned(decoded))
 }
 
-/// Whether two hexadecimal digits encode what can be written in no other way: in upper case (RFC 3986
-/// section 2.1), not what needs no encoding, no separator, and no `%` that somebody decodes again.
-fn is_normal_encoding(digits: &[u8]) -> bool {
-    let is_upper = !digits.iter().any(u8::is_ascii_lowercase);
-    let decoded = bytes_of_hex(digits).filter(|_| is_upper);
-    let Some(&[byte]) = decoded.as_deref() else {
-        return false;
-    };
-    let is_pchar = byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@".contains(&byte);
-    !is_pchar && !byte.is_ascii_control() && !matches!(byte, b'/' | b'\\' | b'%')
+/// Whether a byte stands for itself in a path that all servers read alike.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !matches!(byte, b'%' | b';' | b'\\' | b'#')
+}
+
+/// The byte that two hexadecimal digits encode, if no server could take the decoded byte for a separator.
+fn decoded_byte(digits: &[u8]) -> Option<u8> {
+    let byte = digits.iter().try_fold(0_u8, |sum, &digit| {
+        let digit = char::from(digit).to_digit(16)?;
+        Some(sum << 4 | u8::try_from(digit).ok()?)
+    })?;
+    let is_kept = matches!(byte, b' '..=b'~' | 0x80..);
+    (is_kept && !matches!(byte, b'/' | b'\\' | b'%' | b';' | b'?' | b'#')).then_some(byte)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_query_is_no_part_of_the_path() {
-        assert_eq!(RequestPath::of(b"/a?b=/c?d").as_bytes(), b"/a");
-        assert_eq!(RequestPath::of(b"?b").as_bytes(), b"");
+    fn normal(path: &str) -> Option<String> {
+        let path = RequestPath::new(path.as_bytes());
+        let normal = path.normal()?;
+        Some(String::from_utf8(normal.to_vec()).unwrap())
     }
 
     #[test]
-    fn a_normal_path_is_read_in_one_way() {
+    fn the_query_is_no_part_of_the_path() {
+        assert_eq!(RequestPath::new(b"/a?b=/c?d").as_bytes(), b"/a");
+        assert_eq!(RequestPath::new(b"?b").as_bytes(), b"");
+    }
+
+    #[test]
+    fn encodings_are_compared_decoded() {
         for (path, expected) in [
-            ("/", true),
-            ("/mcp", true),
-            ("/servers/a-b_c~d/sse", true),
-            ("/a/", true),
-            ("/a%20b", true),
-            ("/a@b:c,d", true),
-            ("/a?b=../..;//", true),
-            ("/.well-known/a..b", true),
-            ("", false),
-            ("*", false),
-            ("mcp", false),
-            ("http://a/mcp", false),
-            ("//mcp", false),
-            ("/a//b", false),
-            ("/a/./b", false),
-            ("/a/../b", false),
-            ("/..", false),
-            ("/a/.", false),
-            ("/a%2fb", false),
-            ("/a%2Fb", false),
-            ("/a%5cb", false),
-            ("/a%5Cb", false),
-            ("/%2e%2e/b", false),
-            ("/%61dmin", false),
-            ("/a;b", false),
-            ("/a%3bb", false),
-            ("/a\\b", false),
-            ("/a#b", false),
-            ("/a%", false),
-            ("/a%2", false),
-            ("/a%zz", false),
-            ("/a%C3%A9", true),
-            ("/a%c3%a9", false),
-            ("/a%C0%AF", false),
-            ("/a%40b", false),
-            ("/a%252e%252e/b", false),
-            ("/a%00", false),
-            ("/a%0d", false),
-            ("/a b", false),
-            ("/\u{e4}", false),
+            ("/", "/"),
+            ("/mcp", "/mcp"),
+            ("/servers/a-b_c~d/sse", "/servers/a-b_c~d/sse"),
+            ("/a/", "/a/"),
+            ("/a%20b", "/a b"),
+            ("/a@b:c,d", "/a@b:c,d"),
+            ("/a%40b", "/a@b"),
+            ("/%61dmin", "/admin"),
+            ("/a?b=../..;//", "/a"),
+            ("/.well-known/a..b", "/.well-known/a..b"),
+            ("/a%C3%A9", "/a\u{e9}"),
+            ("/a%c3%a9", "/a\u{e9}"),
+            ("/...", "/..."),
         ] {
-            assert_eq!(
-                RequestPath::of(path.as_bytes()).is_normal(),
-                expected,
-                "{path}"
-            );
+            assert_eq!(normal(path).as_deref(), Some(expected), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_servers_read_in_two_ways_has_no_normal_form() {
+        for path in [
+            "",
+            "*",
+            "mcp",
+            "http://a/mcp",
+            "//mcp",
+            "/a//b",
+            "/a//",
+            "/a/./b",
+            "/a/../b",
+            "/..",
+            "/a/.",
+            "/a%2fb",
+            "/a%2Fb",
+            "/a%5cb",
+            "/a%5Cb",
+            "/%2e%2e/b",
+            "/a/.%2E",
+            "/%2e",
+            "/a;b",
+            "/a%3bb",
+            "/a%3Fb",
+            "/a%23b",
+            "/a\\b",
+            "/a#b",
+            "/a%",
+            "/a%2",
+            "/a%zz",
+            "/a%+1",
+            "/a%C0%AF",
+            "/a%C3",
+            "/a%E9",
+            "/a%252e%252e/b",
+            "/a%00",
+            "/a%0d",
+            "/a%7f",
+            "/a b",
+            "/\u{e4}",
+        ] {
+            assert_eq!(normal(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_piece_of_a_path_is_open_at_the_side_of_its_star() {
+        let piece = |text: &str, start, end| normal_form(text.as_bytes(), start, end).is_some();
+        for (text, expected) in [
+            ("/a/.", true),
+            ("/a/", true),
+            ("/a/b%40", true),
+            ("a", false),
+            ("//", false),
+            ("/a/../", false),
+            ("/a%4", false),
+        ] {
+            assert_eq!(piece(text, End::Closed, End::Open), expected, "{text}*");
+        }
+        for (text, expected) in [
+            ("/sse", true),
+            (".a/b", true),
+            ("a", true),
+            ("a//b", false),
+            ("a/..", false),
+        ] {
+            assert_eq!(piece(text, End::Open, End::Closed), expected, "*{text}");
         }
     }
 }

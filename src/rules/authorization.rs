@@ -1,24 +1,16 @@
 //! Who may do what: rules, of which the first that matches decides.
 
-use crate::certificate::AttributeValue;
-use crate::identity::Peer;
-use crate::identity::User;
-use crate::request::RequestHead;
-use crate::request::RequestPath;
-use crate::rules::pattern::{Pattern, UserPattern};
-use serde::{Deserialize, Serialize};
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
 
-/// What a rule, or the lack of one, does.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
-pub enum Action {
-    /// The request passes.
-    Allow,
-    /// It does not.
-    #[default]
-    Deny,
-}
+use crate::certificate::ComparableName;
+use crate::identity::Identity;
+use crate::request::{RequestHead, RequestPath};
+use crate::rules::action::Action;
+use crate::rules::group::Groups;
+use crate::rules::header_entries::{Entries, HeaderEntries, cookie_name, is_caseless};
+use crate::rules::pattern::{PathPattern, Pattern};
+use crate::rules::user_pattern::UserPattern;
 
 /// The values a request's header may have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +22,7 @@ pub struct HeaderCondition {
 }
 
 /// One rule. A condition that is empty is not asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rule {
     /// The name in records.
     pub name: String,
@@ -38,27 +30,27 @@ pub struct Rule {
     pub action: Action,
     /// Users.
     pub identities: Vec<UserPattern>,
-    /// organizationNames of the subject, as [`comparable`] makes them.
+    /// organizationNames of the subject, as [`crate::rules::comparable_group`] makes them.
     pub organizations: Vec<String>,
+    /// organizationalUnitNames of the subject, in the same form.
+    pub organizational_units: Vec<String>,
+    /// Issuers of the certificate.
+    pub issuers: Vec<ComparableName>,
     /// Methods, in upper case.
     pub methods: Vec<String>,
     /// Paths without query.
-    pub paths: Vec<Pattern>,
+    pub paths: Vec<PathPattern>,
     /// Headers, all of which must match.
     pub headers: Vec<HeaderCondition>,
 }
 
-/// What rules are asked about.
+/// What a request asks for.
 #[derive(Clone, Copy, Debug)]
 pub struct Question<'a> {
-    /// Who asks; none for a request without identity.
-    pub user: Option<&'a User>,
-    /// The one who asks, with all that proves it.
-    pub peer: Option<&'a Peer>,
     /// `:method`.
     pub method: &'a [u8],
     /// `:path` without query.
-    pub path: RequestPath<'a>,
+    pub path: &'a RequestPath<'a>,
     /// The headers of the request.
     pub head: RequestHead<'a>,
 }
@@ -66,66 +58,112 @@ pub struct Question<'a> {
 /// The rules and what happens where none matches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authorization {
-    /// What happens where none matches.
-    pub default: Action,
-    /// The first that matches decides.
-    pub rules: Vec<Rule>,
+    default: Action,
+    rules: Vec<Rule>,
+    /// The headers that rules ask about, each once.
+    header_names: Vec<String>,
+    anonymous: RulesOfClient,
+}
+
+/// The rules whose conditions on the client hold for a client, by their places. No request changes them, so they are
+/// worked out once a connection.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RulesOfClient {
+    places: Vec<u32>,
 }
 
 impl Authorization {
-    /// What happens to a request, and by which rule; none where none matches.
-    pub fn decide(&self, question: &Question<'_>) -> (Action, Option<&Rule>) {
-        let rule = self.rules.iter().find(|rule| rule.matches(question));
+    /// The rules, of which the first that matches decides, and what happens where none does.
+    pub fn new(default: Action, mut rules: Vec<Rule>) -> Self {
+        let mut header_names = BTreeSet::new();
+        for rule in &mut rules {
+            for condition in &mut rule.headers {
+                header_names.insert(condition.name.clone());
+                if rule.action == Action::Deny && is_caseless(&condition.name) {
+                    let lower = condition.values.iter().map(Pattern::to_lowercase);
+                    condition.values = lower.collect();
+                }
+            }
+        }
+        let places = |client: Option<(&Identity, &Groups)>| RulesOfClient::new(&rules, client);
+        Self {
+            default,
+            anonymous: places(None),
+            header_names: header_names.into_iter().collect(),
+            rules,
+        }
+    }
+
+    /// What happens where no rule matches.
+    pub fn default(&self) -> Action {
+        self.default
+    }
+
+    /// The rules, in their order.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// The rules that can match a request of this client.
+    pub fn rules_of(&self, identity: &Identity, groups: &Groups) -> RulesOfClient {
+        RulesOfClient::new(&self.rules, Some((identity, groups)))
+    }
+
+    /// What happens to a request, and by which rule; none where none matches. `client` are the rules of the user; none for
+    /// a request without identity.
+    pub fn decide(
+        &self,
+        client: Option<&RulesOfClient>,
+        question: &Question<'_>,
+    ) -> (Action, Option<&Rule>) {
+        let client = client.unwrap_or(&self.anonymous);
+        let headers = RequestHeaders::new(&self.header_names, question.head);
+        let mut rules = client.places.iter().filter_map(|&place| {
+            let place = usize::try_from(place).ok()?;
+            self.rules.get(place)
+        });
+        let rule = rules.find(|rule| rule.matches(question, &headers));
         (rule.map_or(self.default, |rule| rule.action), rule)
     }
 }
 
+impl RulesOfClient {
+    fn new(rules: &[Rule], client: Option<(&Identity, &Groups)>) -> Self {
+        let of_client = rules.iter().zip(0..).filter(|(rule, _)| match client {
+            Some((identity, groups)) => rule.matches_client(identity, groups),
+            None => rule.matches_anonymous(),
+        });
+        Self {
+            places: of_client.map(|(_, place)| place).collect(),
+        }
+    }
+}
+
 impl Rule {
-    fn matches(&self, question: &Question<'_>) -> bool {
-        self.matches_identity(question.user)
-            && self.matches_organization(question.peer)
-            && self.matches_method(question.method)
+    /// Whether the conditions on the client hold.
+    pub fn matches_client(&self, identity: &Identity, groups: &Groups) -> bool {
+        let is_listed = |pattern: &UserPattern| pattern.matches(identity);
+        (self.identities.is_empty() || self.identities.iter().any(is_listed))
+            && groups.organizations.fit(&self.organizations, self.action)
+            && groups.units.fit(&self.organizational_units, self.action)
+            && (self.issuers.is_empty() || groups.is_issued_by(&self.issuers))
+    }
+
+    /// Whether there are no conditions on the client.
+    fn matches_anonymous(&self) -> bool {
+        self.identities.is_empty()
+            && self.organizations.is_empty()
+            && self.organizational_units.is_empty()
+            && self.issuers.is_empty()
+    }
+
+    fn matches(&self, question: &Question<'_>, headers: &RequestHeaders<'_>) -> bool {
+        self.matches_method(question.method)
             && self.matches_path(question.path)
             && self
                 .headers
                 .iter()
-                .all(|condition| self.matches_header(condition, question))
-    }
-
-    fn matches_identity(&self, user: Option<&User>) -> bool {
-        let is_any = |user| self.identities.iter().any(|pattern| pattern.matches(user));
-        self.identities.is_empty() || user.is_some_and(is_any)
-    }
-
-    /// Where it can be read in two ways, a rule that allows does not match, and one that denies does.
-    fn of_all_or_any<T>(
-        &self,
-        mut values: impl Iterator<Item = T>,
-        matches: impl Fn(T) -> bool,
-    ) -> bool {
-        match self.action {
-            Action::Allow => {
-                let mut any = false;
-                values.all(|value| {
-                    any = true;
-                    matches(value)
-                }) && any
-            }
-            Action::Deny => values.any(matches),
-        }
-    }
-
-    fn matches_organization(&self, peer: Option<&Peer>) -> bool {
-        let organizations = peer
-            .and_then(Peer::certificate)
-            .into_iter()
-            .flat_map(|certificate| certificate.organizations());
-        let is_listed = |value: &AttributeValue| match value {
-            AttributeValue::Text(text) => self.organizations.contains(&comparable(text)),
-            // What cannot be read may be any organization.
-            AttributeValue::Latin1(_) | AttributeValue::Other => self.action == Action::Deny,
-        };
-        self.organizations.is_empty() || self.of_all_or_any(organizations, is_listed)
+                .all(|condition| self.matches_header(condition, headers))
     }
 
     fn matches_method(&self, method: &[u8]) -> bool {
@@ -137,46 +175,188 @@ impl Rule {
         self.methods.is_empty() || self.methods.iter().any(is_listed)
     }
 
-    /// A path that servers read in several ways may be any path: no rule with paths allows it, and
-    /// every rule with paths that denies matches it.
-    fn matches_path(&self, path: RequestPath<'_>) -> bool {
+    /// A path without a normal form may be any path: no rule with paths allows it, and every rule with paths that denies
+    /// matches it.
+    fn matches_path(&self, path: &RequestPath<'_>) -> bool {
         if self.paths.is_empty() {
             return true;
         }
-        match path.is_normal() {
-            true => self.paths.iter().any(|it| self.fits(it, path.as_bytes())),
-            false => self.action == Action::Deny,
+        match path.normal() {
+            Some(normal) => self.paths.iter().any(|pattern| pattern.matches(normal)),
+            None => self.action == Action::Deny,
         }
     }
 
-    /// For a rule that denies, `*` may stand for nothing: `/admin/*` is `/admin/`, too.
-    fn fits(&self, pattern: &Pattern, text: &[u8]) -> bool {
-        match self.action {
-            Action::Allow => pattern.matches(text),
-            Action::Deny => pattern.covers(text),
-        }
-    }
-
-    fn matches_header(&self, condition: &HeaderCondition, question: &Question<'_>) -> bool {
-        let values = question.head.values_in_any_spelling(&condition.name);
-        let is_listed = |value: &[u8]| condition.values.iter().any(|it| self.fits(it, value));
-        match self.action {
-            Action::Allow => self.of_all_or_any(values.map(<[u8]>::trim_ascii), is_listed),
-            // A line may be a list (RFC 9110 section 5.3): one entry is enough.
-            Action::Deny => values
-                .flat_map(|value| std::iter::once(value).chain(value.split(|&byte| byte == b',')))
-                .map(<[u8]>::trim_ascii)
-                .any(is_listed),
+    fn matches_header(&self, condition: &HeaderCondition, headers: &RequestHeaders<'_>) -> bool {
+        match (self.action, headers.entries(self.action, &condition.name)) {
+            (Action::Allow, Some(HeaderEntries::Few(entries))) => condition.allows(entries),
+            (Action::Deny, Some(HeaderEntries::Few(entries))) => entries.any(&condition.values),
+            (action, Some(HeaderEntries::TooMany) | None) => action == Action::Deny,
         }
     }
 }
 
-/// An organizationName as X.520 compares them: without case, and with one space for several.
-pub fn comparable(organization: &str) -> String {
-    let words: Vec<_> = organization.split_whitespace().collect();
-    let words = words.join(" ");
-    // A final sigma and any other are one letter, with one capital.
-    let one_sigma = |letter| if letter == 'ς' { 'σ' } else { letter };
-    let lower = words.chars().flat_map(char::to_lowercase);
-    lower.map(one_sigma).collect()
+impl HeaderCondition {
+    /// Whether every entry of the header is one of the values. Of a cookie only the pairs count whose names the values
+    /// have.
+    fn allows(&self, entries: &Entries<'_>) -> bool {
+        let is_pair = |pattern: &Pattern| pattern.text().contains(&b'=');
+        if self.name != "cookie" || !self.values.iter().all(is_pair) {
+            return entries.all(&self.values);
+        }
+        let names = self.values.iter().map(|it| cookie_name(it.text()));
+        entries.pairs_named(&names.collect()).all(&self.values)
+    }
+}
+
+/// The headers of a request that rules ask about. Each is split when the first rule asks, and once for all rules.
+struct RequestHeaders<'a> {
+    names: &'a [String],
+    head: RequestHead<'a>,
+    allow: Vec<OnceCell<HeaderEntries<'a>>>,
+    deny: Vec<OnceCell<HeaderEntries<'a>>>,
+}
+
+impl<'a> RequestHeaders<'a> {
+    fn new(names: &'a [String], head: RequestHead<'a>) -> Self {
+        let unread = || names.iter().map(|_| OnceCell::new()).collect();
+        Self {
+            names,
+            head,
+            allow: unread(),
+            deny: unread(),
+        }
+    }
+
+    /// The entries of a header as rules of this action compare them; none for a name that no rule has.
+    fn entries(&self, action: Action, name: &str) -> Option<&HeaderEntries<'a>> {
+        let place = self.names.binary_search_by(|it| it.as_str().cmp(name));
+        let place = place.ok()?;
+        let (cells, read): (_, fn(&RequestHead<'a>, &str) -> _) = match action {
+            Action::Allow => (&self.allow, HeaderEntries::for_allow),
+            Action::Deny => (&self.deny, HeaderEntries::for_deny),
+        };
+        let cell = cells.get(place)?;
+        Some(cell.get_or_init(|| read(&self.head, name)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::write_map;
+    use crate::rules::header_entries::MAXIMUM_ENTRIES;
+    use crate::rules::pattern::work;
+
+    /// A thousand rules of one kind, none of which matches any request of the tests.
+    fn rules(action: Action, rule: impl Fn(usize) -> Rule) -> Authorization {
+        let rules = (0..1000).map(|number| Rule {
+            name: number.to_string(),
+            action,
+            ..rule(number)
+        });
+        Authorization::new(Action::Deny, rules.collect())
+    }
+
+    fn header_rule(value: &str) -> Rule {
+        Rule {
+            headers: vec![HeaderCondition {
+                name: "x-role".to_owned(),
+                values: vec![Pattern::parse(value).unwrap()],
+            }],
+            ..Rule::default()
+        }
+    }
+
+    fn path_rule(path: &str) -> Rule {
+        Rule {
+            paths: vec![PathPattern::parse(path).unwrap()],
+            ..Rule::default()
+        }
+    }
+
+    /// The comparisons that an anonymous request costs, and their bytes.
+    fn work(authorization: &Authorization, path: &str, roles: &[&str]) -> (usize, usize) {
+        let fields = roles.iter().map(|role| (&b"x-role"[..], role.as_bytes()));
+        let map = write_map(fields);
+        let path = RequestPath::new(path.as_bytes());
+        let question = Question {
+            method: b"GET",
+            path: &path,
+            head: RequestHead::read(&map).unwrap(),
+        };
+        work::take();
+        assert_eq!(authorization.decide(None, &question), (Action::Deny, None));
+        work::take()
+    }
+
+    #[test]
+    fn a_long_path_costs_a_thousand_rules_no_more_comparisons_than_a_short_one() {
+        let encoded = format!("/servers/{}", "%61".repeat(1300));
+        let long = format!("/servers/{}", "a".repeat(4000));
+        for pattern in ["/servers/*", "/servers/a/b/c/d/e/f/g", "*/sse"] {
+            let pattern = |number: usize| match pattern.strip_suffix('*') {
+                Some(prefix) => format!("{prefix}{number}/*"),
+                None => format!("{pattern}{number}"),
+            };
+            let allow = rules(Action::Allow, |number| path_rule(&pattern(number)));
+            let (least, _) = work(&allow, "/", &[]);
+            assert_eq!(least, 1000);
+            for path in [&encoded, &long] {
+                let (comparisons, bytes) = work(&allow, path, &[]);
+                assert_eq!(comparisons, least, "{path}");
+                assert!(bytes <= 1000 * 32, "{bytes}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_header_of_many_entries_costs_a_few_comparisons_a_rule() {
+        let entries: Vec<_> = (0..MAXIMUM_ENTRIES)
+            .map(|number| format!("role-{number:03}"))
+            .collect();
+        let lines: Vec<&str> = entries.iter().map(String::as_str).collect();
+        let joined = entries.join(",");
+        for value in ["role-x*", "role-", "*-role", "role-9999"] {
+            let value = |number: usize| match value.strip_suffix('*') {
+                Some(prefix) => format!("{prefix}{number}*"),
+                None => format!("{value}{number}"),
+            };
+            let allow = rules(Action::Allow, |number| header_rule(&value(number + 1000)));
+            let deny = rules(Action::Deny, |number| header_rule(&value(number + 1000)));
+            for (authorization, lines) in [(&allow, &lines[..]), (&deny, &[&joined[..]])] {
+                let (comparisons, bytes) = work(authorization, "/", lines);
+                // 64 entries have an order of six bits; a deny rule has a few readings of each.
+                assert!(comparisons <= 1000 * 9, "{comparisons}");
+                assert!(bytes <= 1000 * 32, "{bytes}");
+            }
+        }
+    }
+
+    #[test]
+    fn too_many_entries_fit_every_deny_rule_and_no_allow_rule() {
+        let many: Vec<_> = (0..=MAXIMUM_ENTRIES)
+            .map(|number| number.to_string())
+            .collect();
+        let fields = many.iter().map(|value| (&b"x-role"[..], value.as_bytes()));
+        let map = write_map(fields);
+        let path = RequestPath::new(b"/");
+        let question = Question {
+            method: b"GET",
+            path: &path,
+            head: RequestHead::read(&map).unwrap(),
+        };
+        let decide = |action| {
+            let rules = Authorization::new(
+                Action::Allow,
+                vec![Rule {
+                    action,
+                    ..header_rule("*")
+                }],
+            );
+            rules.decide(None, &question).1.is_some()
+        };
+        assert!(decide(Action::Deny));
+        assert!(!decide(Action::Allow));
+    }
 }

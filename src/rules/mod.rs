@@ -1,11 +1,19 @@
 //! What may be asked of whom: authorization, pins, revocation.
 
+mod action;
 mod authorization;
+mod group;
+mod header_entries;
 mod pattern;
 mod pin;
 mod revocation;
+mod user_pattern;
 
-pub use authorization::{Action, Authorization, HeaderCondition, Question, Rule, comparable};
-pub use pattern::{Pattern, PatternError, UserPattern};
+pub use action::Action;
+pub use authorization::{Authorization, HeaderCondition, Question, Rule, RulesOfClient};
+pub use group::{Groups, comparable_group};
+pub use header_entries::MAXIMUM_ENTRIES;
+pub use pattern::{PathPattern, Pattern, PatternError};
 pub use pin::{Pin, PinError, PinRules, sha256_of_hex};
 pub use revocation::Revocations;
+pub use user_pattern::UserPattern;

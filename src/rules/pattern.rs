@@ -1,11 +1,10 @@
-//! Patterns of authorization rules and limits: exact text, or `*` at one end.
-
-use std::cmp::Ordering;
-use std::fmt;
+//! Patterns of rules and limits, with the meaning that they have in Istio's AuthorizationPolicy: exact text, `text*`,
+//! `*text`, or `*`.
 
 use thiserror::Error;
 
-use crate::identity::{Charset, User, UserError};
+use crate::identity::UserError;
+use crate::request::{End, normal_form};
 
 /// Why text is no pattern.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -27,19 +26,25 @@ pub enum PatternError {
     /// Text that can be nobody's name.
     #[error("found {0:?}: {1}")]
     User(String, UserError),
+    /// Text that is no path.
+    #[error("found {0:?}, expected a path such as \"/mcp\" or \"/servers/*\"")]
+    Path(String),
+    /// A path that has no normal form. Such a request never fits an allow rule.
+    #[error("found {0:?}, expected a path in normal form")]
+    NotNormal(String),
 }
 
 /// Exact text, a beginning, an end, or anything.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Pattern {
-    /// `*`.
+    /// `*`: any text that is not empty.
     Anything,
     /// `text`.
-    Exact(String),
-    /// `text*`: with at least one more character.
-    Prefix(String),
-    /// `*text`: with at least one more character.
-    Suffix(String),
+    Exact(Vec<u8>),
+    /// `text*`: what begins so; the star may stand for nothing.
+    Prefix(Vec<u8>),
+    /// `*text`: what ends so; the star may stand for nothing.
+    Suffix(Vec<u8>),
 }
 
 impl Pattern {
@@ -48,41 +53,47 @@ impl Pattern {
     /// # Errors
     /// [`PatternError`] quotes what was found.
     pub fn parse(text: &str) -> Result<Self, PatternError> {
-        let pattern = match (text.strip_prefix('*'), text.strip_suffix('*')) {
+        let (pattern, rest) = match (text.strip_prefix('*'), text.strip_suffix('*')) {
             _ if text.is_empty() => return Err(PatternError::Empty),
-            _ if text == "*" => Self::Anything,
-            (None, None) => Self::Exact(text.to_owned()),
-            (None, Some(prefix)) => Self::Prefix(prefix.to_owned()),
-            (Some(suffix), None) => Self::Suffix(suffix.to_owned()),
+            _ if text == "*" => (Self::Anything, ""),
+            (None, None) => (Self::Exact(text.into()), text),
+            (None, Some(prefix)) => (Self::Prefix(prefix.into()), prefix),
+            (Some(suffix), None) => (Self::Suffix(suffix.into()), suffix),
             (Some(_), Some(_)) => return Err(PatternError::Star(text.to_owned())),
         };
-        match pattern.text().contains('*') {
+        match rest.contains('*') {
             true => Err(PatternError::Star(text.to_owned())),
             false => Ok(pattern),
         }
     }
 
-    /// Whether the text is of this pattern.
+    /// Whether the text is of this pattern. Lengths are compared before any byte is.
     pub fn matches(&self, text: &[u8]) -> bool {
+        #[cfg(test)]
+        work::count(self.text().len().min(text.len()));
         match self {
-            Self::Anything => true,
-            Self::Exact(exact) => text == exact.as_bytes(),
-            Self::Prefix(prefix) => {
-                text.len() > prefix.len() && text.starts_with(prefix.as_bytes())
-            }
-            Self::Suffix(suffix) => text.len() > suffix.len() && text.ends_with(suffix.as_bytes()),
+            Self::Anything => !text.is_empty(),
+            Self::Exact(exact) => text == exact,
+            Self::Prefix(prefix) => text.starts_with(prefix),
+            Self::Suffix(suffix) => text.ends_with(suffix),
         }
     }
 
-    /// Whether the text is of this pattern when `*` may stand for nothing.
-    pub fn covers(&self, text: &[u8]) -> bool {
-        self.matches(text) || text == self.text().as_bytes()
+    /// The text of the pattern without its star.
+    pub fn text(&self) -> &[u8] {
+        match self {
+            Self::Anything => &[],
+            Self::Exact(text) | Self::Prefix(text) | Self::Suffix(text) => text,
+        }
     }
 
-    fn text(&self) -> &str {
+    /// The same pattern of text in lower case (ASCII).
+    pub(super) fn to_lowercase(&self) -> Self {
         match self {
-            Self::Anything => "",
-            Self::Exact(text) | Self::Prefix(text) | Self::Suffix(text) => text,
+            Self::Anything => Self::Anything,
+            Self::Exact(text) => Self::Exact(text.to_ascii_lowercase()),
+            Self::Prefix(text) => Self::Prefix(text.to_ascii_lowercase()),
+            Self::Suffix(text) => Self::Suffix(text.to_ascii_lowercase()),
         }
     }
 }
@@ -95,70 +106,41 @@ impl TryFrom<String> for Pattern {
     }
 }
 
-/// A pattern of users in canonical form, whose `*` stands for whole parts: `*@example.com` is never
-/// `eve@evil-example.com`.
+/// A pattern of paths. It is compared with the normal form of a request's path, so its own text is decoded as well.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UserPattern(Pattern);
+pub struct PathPattern(Pattern);
 
-impl UserPattern {
-    /// Reads a pattern of users and brings it into canonical form.
+impl PathPattern {
+    /// Reads a pattern of paths.
     ///
     /// # Errors
     /// [`PatternError`] quotes what was found.
     pub fn parse(text: &str) -> Result<Self, PatternError> {
-        let found = || text.to_owned();
-        let is_boundary = |character| matches!(character, Some('@' | '.' | '/'));
-        Ok(Self(match Pattern::parse(text)? {
+        let normal = |piece: &[u8], start, end| {
+            let normal = normal_form(piece, start, end);
+            let normal = normal.ok_or_else(|| PatternError::NotNormal(text.to_owned()))?;
+            Ok(normal.into_owned())
+        };
+        let pattern = Pattern::parse(text)?;
+        let is_suffix = matches!(pattern, Pattern::Suffix(_) | Pattern::Anything);
+        if (!is_suffix && !text.starts_with('/')) || text.contains(['?', '#']) {
+            return Err(PatternError::Path(text.to_owned()));
+        }
+        Ok(Self(match pattern {
             Pattern::Anything => Pattern::Anything,
-            Pattern::Exact(exact) => {
-                let user = User::parse(&exact, Charset::Utf8);
-                let user = user.map_err(|error| PatternError::User(found(), error))?;
-                Pattern::Exact(user.to_string())
-            }
-            Pattern::Prefix(prefix) if is_boundary(prefix.chars().next_back()) => {
-                Pattern::Prefix(canonical_prefix(text, &prefix)?)
-            }
-            Pattern::Suffix(suffix) if is_boundary(suffix.chars().next()) => {
-                Pattern::Suffix(canonical_suffix(text, suffix)?)
-            }
-            Pattern::Prefix(_) | Pattern::Suffix(_) => return Err(PatternError::Boundary(found())),
+            Pattern::Exact(exact) => Pattern::Exact(normal(&exact, End::Closed, End::Closed)?),
+            Pattern::Prefix(prefix) => Pattern::Prefix(normal(&prefix, End::Closed, End::Open)?),
+            Pattern::Suffix(suffix) => Pattern::Suffix(normal(&suffix, End::Open, End::Closed)?),
         }))
     }
 
-    /// Whether the user is of this pattern.
-    pub fn matches(&self, user: &User) -> bool {
-        self.0.matches(user.as_str().as_bytes())
+    /// Whether a path in normal form is of this pattern.
+    pub fn matches(&self, normal: &[u8]) -> bool {
+        self.0.matches(normal)
     }
 }
 
-/// The closest comes first: an exact user before all patterns, then the longest.
-impl Ord for UserPattern {
-    fn cmp(&self, other: &Self) -> Ordering {
-        let is_exact = |it: &Self| matches!(it.0, Pattern::Exact(_));
-        let precision = |it: &Self| (is_exact(it), it.0.text().len());
-        let closer_first = precision(other).cmp(&precision(self));
-        closer_first.then_with(|| self.0.cmp(&other.0))
-    }
-}
-
-impl PartialOrd for UserPattern {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl fmt::Display for UserPattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Pattern::Anything => f.write_str("*"),
-            Pattern::Exact(text) => f.write_str(text),
-            Pattern::Prefix(text) => write!(f, "{text}*"),
-            Pattern::Suffix(text) => write!(f, "*{text}"),
-        }
-    }
-}
-
-impl TryFrom<String> for UserPattern {
+impl TryFrom<String> for PathPattern {
     type Error = PatternError;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
@@ -166,24 +148,26 @@ impl TryFrom<String> for UserPattern {
     }
 }
 
-/// The beginning as a user would have it: with one more character it must be one.
-fn canonical_prefix(text: &str, prefix: &str) -> Result<String, PatternError> {
-    let user = User::parse(&format!("{prefix}x"), Charset::Utf8);
-    let user = user.map_err(|error| PatternError::User(text.to_owned(), error))?;
-    let canonical = user.as_str().strip_suffix('x').unwrap_or_default();
-    Ok(canonical.to_owned())
-}
+/// How much was compared, for tests that hold the work of a request to its bound.
+#[cfg(test)]
+pub(crate) mod work {
+    use std::cell::Cell;
 
-/// The end of a name is in lower case; that of a URI is as it is. With a slash the two cannot be told apart.
-fn canonical_suffix(text: &str, suffix: String) -> Result<String, PatternError> {
-    let user = User::parse(&format!("x{suffix}"), Charset::Utf8);
-    user.map_err(|error| PatternError::User(text.to_owned(), error))?;
-    match suffix.contains('/') {
-        true if suffix.bytes().any(|byte| byte.is_ascii_uppercase()) => {
-            Err(PatternError::Case(text.to_owned()))
-        }
-        true => Ok(suffix),
-        false => Ok(suffix.to_ascii_lowercase()),
+    thread_local! {
+        static WORK: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
+    }
+
+    /// Counts one comparison of at most so many bytes.
+    pub(crate) fn count(bytes: usize) {
+        WORK.with(|work| {
+            let (comparisons, all) = work.get();
+            work.set((comparisons + 1, all + bytes));
+        });
+    }
+
+    /// The comparisons and their bytes since the last time this was asked.
+    pub(crate) fn take() -> (usize, usize) {
+        WORK.with(Cell::take)
     }
 }
 
@@ -191,88 +175,67 @@ fn canonical_suffix(text: &str, suffix: String) -> Result<String, PatternError> 
 mod tests {
     use super::*;
 
-    fn matches(pattern: &str, user: &str) -> bool {
-        let user = User::parse(user, Charset::Ascii).unwrap();
-        UserPattern::parse(pattern).unwrap().matches(&user)
-    }
-
     #[test]
-    fn a_star_stands_for_whole_parts() {
-        for (pattern, user, expected) in [
+    fn a_star_beside_text_may_stand_for_nothing() {
+        for (pattern, text, expected) in [
+            ("/mcp", "/mcp", true),
+            ("/mcp", "/mcp/", false),
+            ("/mcp*", "/mcp", true),
+            ("/servers/*", "/servers/a/b", true),
+            ("/servers*", "/servers2", true),
+            ("/servers/*", "/servers/", true),
+            ("/servers/*", "/servers", false),
+            ("*/sse", "/a/sse", true),
+            ("*/sse", "/sse", true),
+            ("tools/*", "tools/call", true),
             ("*", "a", true),
-            ("Admin@Example.com", "admin@example.com", true),
-            ("admin@example.com", "admin@example.com.evil", false),
-            ("*@example.com", "eve@example.com", true),
-            ("*@Example.COM", "eve@example.com", true),
-            ("*@example.com", "eve@evil-example.com", false),
-            ("*@example.com", "eve@example.com.evil", false),
-            ("*@example.com", "eve@sub.example.com", false),
-            ("*@example.com", "@example.com", false),
-            ("*.example.com", "a.example.com", true),
-            ("*.example.com", "example.com", false),
-            ("*.example.com", "aexample.com", false),
-            ("admin@*", "admin@example.com", true),
-            ("admin@*", "admin", false),
-            ("spiffe://a/ns/mcp/*", "spiffe://a/ns/mcp/sa/x", true),
-            ("spiffe://a/ns/mcp/*", "spiffe://a/ns/mcp", false),
-            ("spiffe://a/ns/mcp/*", "spiffe://a/ns/mcp-evil/sa/x", false),
-            ("spiffe://a/ns/MCP/*", "spiffe://a/ns/mcp/sa/x", false),
-            ("*/sa/agent", "spiffe://a/ns/mcp/sa/agent", true),
-            ("*/sa/agent", "spiffe://a/ns/mcp/sa/Agent", false),
-            ("*.a/team", "spiffe://x.a/team", true),
+            ("*", "", false),
         ] {
-            assert_eq!(matches(pattern, user), expected, "{pattern} {user}");
+            let parsed = Pattern::parse(pattern).unwrap();
+            assert_eq!(
+                parsed.matches(text.as_bytes()),
+                expected,
+                "{pattern} {text}"
+            );
         }
     }
 
     #[test]
     fn what_is_no_pattern_says_why() {
-        let found = |text: &str| text.to_owned();
         for text in ["**", "*a*", "a*b", "*a*b"] {
-            assert_eq!(
-                UserPattern::parse(text),
-                Err(PatternError::Star(found(text))),
-                "{text}"
-            );
+            let error = PatternError::Star(text.to_owned());
+            assert_eq!(Pattern::parse(text), Err(error), "{text}");
         }
-        for text in ["*example.com", "admin*", "spiffe://a/ns*", "*-a"] {
-            assert_eq!(
-                UserPattern::parse(text),
-                Err(PatternError::Boundary(found(text)))
-            );
-        }
-        assert_eq!(UserPattern::parse(""), Err(PatternError::Empty));
-        assert_eq!(
-            UserPattern::parse("*.a/Team"),
-            Err(PatternError::Case(found("*.a/Team")))
-        );
-        assert_eq!(
-            UserPattern::parse("*/A"),
-            Err(PatternError::Case(found("*/A")))
-        );
-        let not_normal = PatternError::User(found("spiffe://A/*"), UserError::UriNotNormal);
-        assert_eq!(UserPattern::parse("spiffe://A/*"), Err(not_normal));
-        let space = PatternError::User(found(" a"), UserError::OuterSpace);
-        assert_eq!(UserPattern::parse(" a"), Err(space));
+        assert_eq!(Pattern::parse(""), Err(PatternError::Empty));
     }
 
     #[test]
-    fn a_plain_pattern_has_no_boundaries() {
-        for (pattern, text, expected) in [
-            ("/mcp", "/mcp", true),
-            ("/mcp", "/mcp/", false),
-            ("/servers/*", "/servers/a/b", true),
-            ("/servers*", "/servers2", true),
-            ("/servers/*", "/servers/", false),
-            ("*/sse", "/a/sse", true),
-            ("tools/*", "tools/call", true),
+    fn paths_are_compared_in_normal_form() {
+        for (pattern, path, expected) in [
+            ("/users/a%40b", "/users/a@b", true),
+            ("/users/a@b", "/users/a%40b", false),
+            ("/%61dmin/*", "/admin/", true),
+            ("*/s%73e", "/a/sse", true),
+            ("*", "/", true),
         ] {
-            let pattern = Pattern::parse(pattern).unwrap();
+            let parsed = PathPattern::parse(pattern).unwrap();
             assert_eq!(
-                pattern.matches(text.as_bytes()),
+                parsed.matches(path.as_bytes()),
                 expected,
-                "{pattern:?} {text}"
+                "{pattern} {path}"
             );
+        }
+        let not_normal = |text: &str| PatternError::NotNormal(text.to_owned());
+        for text in ["/a//*", "/a/../b", "/a%2Fb", "/a%", "*//b", "/a;b", "/%2e*"] {
+            let parsed = PathPattern::parse(text);
+            assert_eq!(parsed.is_err(), text != "/%2e*", "{text}");
+            if let Err(error) = parsed {
+                assert_eq!(error, not_normal(text));
+            }
+        }
+        for text in ["mcp", "/a?b", "/a#b", "http://a/b"] {
+            let error = PatternError::Path(text.to_owned());
+            assert_eq!(PathPattern::parse(text), Err(error));
         }
     }
 }

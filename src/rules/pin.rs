@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::certificate::PeerCertificate;
 use crate::encoding;
-use crate::identity::User;
+use crate::identity::{Identity, User};
 use crate::reason::Reason;
 
 /// Why text is no pin.
@@ -88,19 +88,26 @@ pub struct PinRules {
 }
 
 impl PinRules {
-    /// Whether a user may come with this certificate; a principal of the mesh comes without one.
+    /// Whether a user may come with this certificate; a principal of the mesh comes without one. Each name of the user
+    /// counts.
     ///
     /// # Errors
     /// [`Reason::PinMismatch`] when the user has pins and none matches, [`Reason::PinRequired`] when the
     /// user must have one and has none.
-    pub fn check(&self, user: &User, certificate: Option<&PeerCertificate>) -> Result<(), Reason> {
-        let Some(pins) = self.pins.get(user) else {
-            return match self.required.contains(user) {
+    pub fn check(
+        &self,
+        identity: &Identity,
+        certificate: Option<&PeerCertificate>,
+    ) -> Result<(), Reason> {
+        let names = || identity.names();
+        let mut pins = names().filter_map(|name| self.pins.get(name)).peekable();
+        if pins.peek().is_none() {
+            return match names().any(|name| self.required.contains(name)) {
                 true => Err(Reason::PinRequired),
                 false => Ok(()),
             };
-        };
-        let matches = |certificate| pins.iter().any(|pin| pin.matches(certificate));
+        }
+        let matches = |certificate| pins.flatten().any(|pin| pin.matches(certificate));
         match certificate.is_some_and(matches) {
             true => Ok(()),
             false => Err(Reason::PinMismatch),

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::certificate::ComparableName;
-use crate::certificate::PeerCertificate;
+use crate::certificate::{ComparableName, PeerCertificate};
 
 /// The certificates that are revoked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use mtls_identity::decide::Decision;
 use mtls_identity::decide::Outcome;
 use mtls_identity::identity::{ConnectionAttributes, DirectPeer};
 use mtls_identity::limit;
-use mtls_identity::limit::{Allowance, Charge};
+use mtls_identity::limit::{Allowance, Charge, TableKey};
 use mtls_identity::request::{RequestHead, write_map};
 use serde_json::{Value, json};
 
@@ -87,7 +87,7 @@ pub(crate) fn serve_head<'p>(
 /// A limit of which nothing has been used.
 fn unused(charge: &Charge, now: Timestamp) -> Allowance {
     let now = u64::try_from(now.unix()).unwrap_or_default();
-    let charged = limit::charge(&[], charge.key, &charge.quota, now);
+    let charged = limit::charge(&[], charge.key(&TableKey::new([0; 16])), &charge.quota, now);
     Allowance::after(charge, &charged, now)
 }
 

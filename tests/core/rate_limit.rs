@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use mtls_identity::certificate::pem;
 use mtls_identity::identity::{ConnectionAttributes, DirectPeer};
 use mtls_identity::limit;
-use mtls_identity::limit::{Allowance, Charge};
+use mtls_identity::limit::{Allowance, Charge, TableKey};
 use mtls_identity::reason::Reason;
 use mtls_identity::request::RequestHead;
 use serde_json::{Value, json};
@@ -58,8 +58,11 @@ impl Proxy {
 
     fn charge(&mut self, charge: &Charge, at: u64) -> Result<Allowance, Reason> {
         self.charges += 1;
-        let slot = self.slots.entry(charge.key.slot()).or_default();
-        let charged = limit::charge(slot, charge.key, &charge.quota, at);
+        let slot = self
+            .slots
+            .entry(charge.key(&TableKey::new([0; 16])).slot())
+            .or_default();
+        let charged = limit::charge(slot, charge.key(&TableKey::new([0; 16])), &charge.quota, at);
         if let Some(next) = &charged.slot {
             *slot = next.as_bytes().to_vec();
         }

@@ -45,6 +45,7 @@ fn said(bytes: &[u8]) -> String {
     let mut text = String::new();
     for &byte in kept {
         match byte {
+            b'\\' => text += r"\\",
             0..=0x7f => text.push(char::from(byte)),
             _ => text += &format!("\\x{byte:02x}"),
         }
@@ -53,6 +54,36 @@ fn said(bytes: &[u8]) -> String {
         text += "...";
     }
     text
+}
+
+/// Text of an issuer, which is ASCII, as a record says it.
+fn cut(text: &str) -> String {
+    match text.get(..BOUND) {
+        Some(kept) if kept.len() < text.len() => format!("{kept}..."),
+        _ => text.to_owned(),
+    }
+}
+
+/// The bytes that a record says, if they were not cut: `said` from the other end.
+fn meant(text: &str) -> Vec<u8> {
+    let (mut bytes, mut rest) = (Vec::new(), text.as_bytes());
+    while let [byte, behind @ ..] = rest {
+        rest = match (byte, behind) {
+            (b'\\', [b'\\', behind @ ..]) => {
+                bytes.push(b'\\');
+                behind
+            }
+            (b'\\', [b'x', high, low, behind @ ..]) => {
+                bytes.extend(data_encoding::HEXLOWER.decode(&[*high, *low]).unwrap());
+                behind
+            }
+            _ => {
+                bytes.push(*byte);
+                behind
+            }
+        };
+    }
+    bytes
 }
 
 /// Dense in what a reader of JSON or of lines trips over.
@@ -157,7 +188,7 @@ proptest! {
             source: identity.map(|_| "cn".to_owned()),
             fingerprint: certificate.map(|_| data_encoding::HEXLOWER.encode(&Sha256::digest(&der))),
             serial: certificate.map(|_| data_encoding::HEXLOWER.encode(&serial)),
-            issuer: certificate.map(|it| said(it.issuer().to_string().as_bytes())),
+            issuer: certificate.map(|it| cut(&it.issuer().to_string())),
             method: said(&method),
             path: said(&path[..query]),
             client: said(&client),
@@ -167,6 +198,9 @@ proptest! {
         };
         if identity.is_some() {
             assert_eq!((expected.rule.as_deref(), expected.observed.len()), (Some(rule.as_str()), 1));
+        }
+        for value in [&method, &path, &client, &request_id].into_iter().filter(|it| it.len() <= BOUND) {
+            assert_eq!(meant(&said(value)), *value);
         }
         let line = report::record(&outcome.decision, &head, &client, Vec::new());
         assert_says(&String::from_utf8(line).unwrap(), &expected);

@@ -11,7 +11,7 @@ use mtls_identity::decide::ConnectionClient;
 use mtls_identity::decide::{Connection, RecentConnections};
 use mtls_identity::identity::DirectPeer;
 use mtls_identity::limit;
-use mtls_identity::limit::Allowance;
+use mtls_identity::limit::{Allowance, Charge, TableKey};
 use mtls_identity::request::RequestHead;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use proptest::collection::vec;
@@ -206,7 +206,7 @@ proptest! {
             let found = remembering.client(&configuration, id, &direct, || head.forwarded());
             let fresh = configuration.filter.client_of(&direct, head.forwarded().as_deref());
             prop_assert_eq!(&*found, &fresh);
-            let unlimited = |_: &_| Err(mtls_identity::reason::Reason::RateLimited);
+            let unlimited = |_: &Charge<'_>| Err(mtls_identity::reason::Reason::RateLimited);
             let asked = configuration.filter.decide(&head, at(later), &found, unlimited);
             prop_assert_eq!(&asked, &configuration.filter.decide(&head, at(later), &fresh, unlimited));
             // Who would be charged is who passes.
@@ -238,8 +238,11 @@ fn users_of_one_connection_are_charged_each_for_themselves() {
         let outcome_of = configuration
             .filter
             .decide(&head, now(), &client, |charge| {
-                let slot = slots.entry(charge.key.slot()).or_default();
-                let charged = limit::charge(slot, charge.key, &charge.quota, 1);
+                let slot = slots
+                    .entry(charge.key(&TableKey::new([0; 16])).slot())
+                    .or_default();
+                let charged =
+                    limit::charge(slot, charge.key(&TableKey::new([0; 16])), &charge.quota, 1);
                 if let Some(next) = &charged.slot {
                     *slot = next.as_bytes().to_vec();
                 }
