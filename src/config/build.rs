@@ -1,35 +1,111 @@
-//! From the sections of the document to a policy that can be run. Each section is taken apart whole, so
+//! From the sections of the document to a filter that can be run. Each section is taken apart whole, so
 //! that a new key cannot be forgotten.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 
 use super::document::{
-    AuditSection, AuthorizationSection, CertificateSection, Document, HeadersSection,
-    IdentitySection, LimitSection, MapSection, QuotaSection, RateLimitSection, RevokedSection,
-    RuleSection,
+    AuditSection, CertificateSection, Document, HeadersSection, IdentitySection, LimitSection,
+    MapSection, QuotaSection, RateLimitSection, RevokedSection,
 };
-use super::read::UniqueMap;
-use super::values::{NonEmpty, Sources};
+use super::place::Path;
+use super::strict::Members;
+use super::values;
 use super::{Configuration, ConfigurationError};
-use crate::certificate::{self, ComparableName};
-use crate::decide::Policy;
-use crate::decide::{Filter, HeaderRules};
-use crate::encoding::bytes_of_written_hex;
-use crate::identity::IdentityRules;
-use crate::identity::{Charset, User};
-use crate::identity::{MapRule, MapSide};
-use crate::limit::Quota;
-use crate::limit::{Limit, RateLimits};
+use crate::certificate::SpiffeId;
+use crate::decide::{Filter, HeaderRules, Policy};
+use crate::identity::{Charset, IdentityRules, MapRule, MapSide, Source, User};
+use crate::limit::{Limit, Quota, Rate, RateLimits};
 use crate::report::AuditRules;
-use crate::rules::Revocations;
-use crate::rules::{Action, Authorization, HeaderCondition, Rule};
-use crate::rules::{Pin, PinRules, sha256_of_hex};
-
-type Result<T> = std::result::Result<T, ConfigurationError>;
+use crate::request::HeaderName;
+use crate::rules::{Pin, PinRules, Revocations, UserPattern};
 
 impl Document {
-    pub(super) fn into_configuration(self) -> Result<Configuration> {
-        let Self {
+    /// The configuration.
+    ///
+    /// # Errors
+    /// Everything that is wrong with a value, at least one.
+    pub(super) fn build(self) -> Result<Configuration, Vec<ConfigurationError>> {
+        let mut builder = Builder::default();
+        let configuration = builder.configuration(self);
+        match configuration.filter(|_| builder.errors.is_empty()) {
+            Some(configuration) => Ok(configuration),
+            None => Err(builder.errors),
+        }
+    }
+}
+
+/// Keeps the errors and goes on.
+#[derive(Default)]
+pub(super) struct Builder {
+    errors: Vec<ConfigurationError>,
+}
+
+pub(super) fn top(key: &str) -> Path {
+    Path::default().key(key)
+}
+
+impl Builder {
+    pub(super) fn error(&mut self, path: &Path, message: impl Display) {
+        self.errors.push(ConfigurationError::at(path, message));
+    }
+
+    pub(super) fn keep<T, E: Display>(&mut self, path: &Path, result: Result<T, E>) -> Option<T> {
+        result.map_err(|error| self.error(path, error)).ok()
+    }
+
+    pub(super) fn list<T, E: Display>(
+        &mut self,
+        path: &Path,
+        texts: Vec<String>,
+        parse: impl Fn(String) -> Result<T, E>,
+    ) -> Vec<T> {
+        let texts = texts.into_iter().enumerate();
+        texts
+            .filter_map(|(index, text)| self.keep(&path.index(index), parse(text)))
+            .collect()
+    }
+
+    /// A list whose emptiness would mean that nobody or nothing is meant.
+    pub(super) fn filled<T, E: Display>(
+        &mut self,
+        path: &Path,
+        texts: Vec<String>,
+        parse: impl Fn(String) -> Result<T, E>,
+    ) -> Vec<T> {
+        if texts.is_empty() {
+            self.error(path, "found an empty list, expected at least one entry");
+        }
+        self.list(path, texts, parse)
+    }
+
+    /// The members of a map by their keys in canonical form, no two of which are one. The path is the member's.
+    pub(super) fn map<K: Ord + Display, V>(
+        &mut self,
+        path: &Path,
+        members: Members<V>,
+        parse: impl Fn(String) -> Result<K, String>,
+    ) -> BTreeMap<K, (Path, V)> {
+        let mut map = BTreeMap::new();
+        for (text, value) in members.0 {
+            let member = path.key(text.clone());
+            let Some(key) = self.keep(&member, parse(text)) else {
+                continue;
+            };
+            if map.contains_key(&key) {
+                let key = key.to_string();
+                let message = format!("found the key {key:?} twice, expected each key once");
+                self.error(path, message);
+                continue;
+            }
+            map.insert(key, (member, value));
+        }
+        map
+    }
+
+    fn configuration(&mut self, document: Document) -> Option<Configuration> {
+        let Document {
+            schema: _,
             certificate,
             identity,
             headers,
@@ -40,230 +116,199 @@ impl Document {
             rate_limit,
             observe,
             audit,
-        } = self;
+        } = document;
         let CertificateSection {
             validation,
             forwarded_by,
         } = certificate;
-        let anonymous_paths = identity.anonymous_paths.iter().map(|path| path.0.clone());
-        let headers = header_rules(headers, identity.charset)?;
-        let authorization = authorization.map(|it| into_authorization(it, &headers));
-        let filter = Filter {
-            headers,
-            limits: rate_limits(rate_limit),
-            policy: Policy {
-                validation,
-                forwarded_by,
-                missing: identity.missing,
-                anonymous_paths: anonymous_paths.collect(),
-                identity: identity_rules(identity)?,
-                revoked: revocations(revoked)?,
-                pins: pin_rules(pins, pin_required),
-                authorization: authorization.transpose()?,
-                observe,
-            },
+        let path = top("certificate").key("forwarded_by");
+        let forwarded_by = self.list(&path, forwarded_by, SpiffeId::try_from);
+        let missing = identity.missing;
+        let charset = identity.charset;
+        let path = top("identity").key("anonymous_paths");
+        let anonymous_paths =
+            self.list(&path, identity.anonymous_paths.clone(), values::exact_path);
+        let identity = self.identity_rules(identity);
+        let headers = self.header_rules(headers, charset);
+        let pins = self.pin_rules(pins, pin_required);
+        let revoked = self.revocations(revoked);
+        let authorization =
+            authorization.map(|section| self.authorization(section, headers.as_ref()));
+        let limits = self.rate_limits(rate_limit);
+        let AuditSection { log, access_log } = audit;
+        let policy = Policy {
+            validation,
+            forwarded_by,
+            missing,
+            anonymous_paths,
+            identity,
+            revoked,
+            pins,
+            authorization,
+            observe,
         };
-        Ok(Configuration {
-            filter,
-            audit: audit_rules(&audit),
+        Some(Configuration {
+            filter: Filter {
+                headers: headers?,
+                limits,
+                policy,
+            },
+            audit: AuditRules { log, access_log },
         })
     }
-}
 
-fn pin_rules(pins: UniqueMap<User, NonEmpty<Pin>>, required: Vec<User>) -> PinRules {
-    let pins = pins.0.into_iter();
-    PinRules {
-        pins: pins.map(|(user, NonEmpty(pins))| (user, pins)).collect(),
-        required: required.into_iter().collect(),
+    fn identity_rules(&mut self, section: IdentitySection) -> IdentityRules {
+        let IdentitySection {
+            sources,
+            map,
+            multiple_cn,
+            charset,
+            missing: _,
+            anonymous_paths: _,
+        } = section;
+        self.check_sources(&sources);
+        IdentityRules {
+            sources,
+            map: self.mapping_rules(&map),
+            multiple_cn,
+            charset,
+        }
     }
-}
 
-fn header_rules(section: HeadersSection, charset: Charset) -> Result<HeaderRules> {
-    let HeadersSection { user, set, strip } = section;
-    HeaderRules::new(user.0, set.0.into_iter().collect(), &strip, charset)
-        .map_err(|error| ConfigurationError::at("headers", error))
-}
+    fn check_sources(&mut self, sources: &[Source]) {
+        let path = top("identity").key("sources");
+        if sources.is_empty() {
+            self.error(&path, "found no source, expected at least one");
+        }
+        for (index, source) in sources.iter().enumerate() {
+            if sources.iter().take(index).any(|earlier| earlier == source) {
+                let message = format!("found \"{source}\" twice, expected each source once");
+                self.error(&path, message);
+            }
+        }
+    }
 
-fn audit_rules(section: &AuditSection) -> AuditRules {
-    let AuditSection { log, access_log } = *section;
-    AuditRules { log, access_log }
-}
+    fn mapping_rules(&mut self, map: &[MapSection]) -> Vec<MapRule> {
+        let mut rules = Vec::new();
+        for (index, MapSection { from, to }) in map.iter().enumerate() {
+            match MapRule::parse(from, to) {
+                Ok(rule) => rules.push(rule),
+                Err((side, error)) => {
+                    let found = match side {
+                        MapSide::From => from,
+                        MapSide::To => to,
+                    };
+                    let path = top("identity").key("map").index(index);
+                    let message = format!("found {found:?}: {error}");
+                    self.error(&path.key(side.to_string()), message);
+                }
+            }
+        }
+        rules
+    }
 
-fn identity_rules(section: IdentitySection) -> Result<IdentityRules> {
-    let IdentitySection {
-        sources: Sources(sources),
-        map,
-        multiple_cn,
-        charset,
-        missing: _,
-        anonymous_paths: _,
-    } = section;
-    Ok(IdentityRules {
-        sources,
-        map: mapping_rules(&map)?,
-        multiple_cn,
-        charset,
-    })
-}
+    fn header_rules(&mut self, section: HeadersSection, charset: Charset) -> Option<HeaderRules> {
+        let HeadersSection { user, set, strip } = section;
+        let path = top("headers");
+        let user = self.keep(&path.key("user"), HeaderName::try_from(user));
+        let set = self.map(&path.key("set"), set, header_name);
+        let set = set.into_iter().map(|(name, (_, value))| (name, value));
+        let strip = self.list(&path.key("strip"), strip, HeaderName::try_from);
+        let rules = HeaderRules::new(user?, set.collect(), &strip, charset);
+        self.keep(&path, rules)
+    }
 
-fn mapping_rules(map: &[MapSection]) -> Result<Vec<MapRule>> {
-    let parse = |(index, MapSection { from, to }): (usize, &MapSection)| {
-        MapRule::parse(from, to).map_err(|(side, error)| {
-            let found = match side {
-                MapSide::From => from,
-                MapSide::To => to,
-            };
-            let message = format!("found {found:?}: {error}");
-            ConfigurationError::at(format!("identity.map[{index}].{side}"), message)
-        })
-    };
-    map.iter().enumerate().map(parse).collect()
-}
+    fn pin_rules(&mut self, pins: Members<Vec<String>>, required: Vec<String>) -> PinRules {
+        let pins = self.map(&top("pins"), pins, User::try_from);
+        let pins = pins.into_iter().map(|(user, (path, texts))| {
+            let pins = self.filled(&path, texts, Pin::try_from);
+            (user, pins)
+        });
+        PinRules {
+            pins: pins.collect(),
+            required: BTreeSet::from_iter(self.list(
+                &top("pin_required"),
+                required,
+                User::try_from,
+            )),
+        }
+    }
 
-fn revocations(sections: Vec<RevokedSection>) -> Result<Revocations> {
-    let (mut fingerprints, mut serials) = (Vec::new(), Vec::new());
-    for (index, section) in sections.into_iter().enumerate() {
-        let path = format!("revoked[{index}]");
+    fn revocations(&mut self, sections: Vec<RevokedSection>) -> Revocations {
+        let mut revocations = Revocations::default();
+        for (index, section) in sections.into_iter().enumerate() {
+            self.revoke(&mut revocations, section, &top("revoked").index(index));
+        }
+        revocations
+    }
+
+    fn revoke(&mut self, into: &mut Revocations, section: RevokedSection, path: &Path) {
         let RevokedSection {
             sha256,
             issuer,
             serial,
         } = section;
         match (sha256, issuer, serial) {
-            (Some(sha256), None, None) => fingerprints.push(fingerprint(&sha256, &path)?),
+            (Some(sha256), None, None) => {
+                let fingerprint = values::fingerprint(sha256);
+                into.fingerprints
+                    .extend(self.keep(&path.key("sha256"), fingerprint));
+            }
             (None, Some(issuer), Some(serial)) => {
-                let name = issuer_name(&issuer, &path)?;
-                let serial = serial_number(&serial, &path)?;
-                // OpenSSL prints a name from its other end. Both are meant: what is revoked must be.
-                let reversed = name.iter().rev().cloned().collect();
-                serials.extend([(reversed, serial.clone()), (name, serial)]);
+                let name = self.keep(&path.key("issuer"), values::issuer(issuer));
+                let serial = self.keep(&path.key("serial"), values::serial_number(serial));
+                if let (Some(name), Some(serial)) = (name, serial) {
+                    let names = values::either_order(name);
+                    into.serials
+                        .extend(names.map(|name| (name, serial.clone())));
+                }
             }
-            _ => {
-                let message = "found another set of keys, expected either \"sha256\", or \"issuer\" and \"serial\"";
-                return Err(ConfigurationError::at(path, message));
-            }
+            _ => self.error(
+                path,
+                "needs either \"sha256\", or both \"issuer\" and \"serial\"",
+            ),
         }
     }
-    Ok(Revocations {
-        fingerprints: fingerprints.into_iter().collect(),
-        serials: serials.into_iter().collect(),
-    })
-}
 
-fn fingerprint(text: &str, path: &str) -> Result<[u8; 32]> {
-    sha256_of_hex(text).ok_or_else(|| {
-        let message = format!("found {text:?}, expected 64 hexadecimal digits");
-        ConfigurationError::at(format!("{path}.sha256"), message)
-    })
-}
-
-fn issuer_name(text: &str, path: &str) -> Result<ComparableName> {
-    certificate::parse_name(text).map_err(|error| {
-        let message = format!("found {text:?}: {error}");
-        ConfigurationError::at(format!("{path}.issuer"), message)
-    })
-}
-
-fn serial_number(text: &str, path: &str) -> Result<Vec<u8>> {
-    let even = match text.len() % 2 == 1 && !text.contains(':') {
-        true => format!("0{text}"),
-        false => text.to_owned(),
-    };
-    match bytes_of_written_hex(&even) {
-        Some(bytes) if !bytes.is_empty() => Ok(crate::certificate::magnitude(&bytes).to_vec()),
-        _ => {
-            let message = format!("found {text:?}, expected hexadecimal digits");
-            Err(ConfigurationError::at(format!("{path}.serial"), message))
+    fn rate_limits(&mut self, section: RateLimitSection) -> RateLimits {
+        let RateLimitSection {
+            default,
+            identities,
+            anonymous,
+            response_headers,
+        } = section;
+        let path = top("rate_limit");
+        // In the order of the patterns, the closest first.
+        let identities = self.map(&path.key("identities"), identities, user_pattern);
+        let identities = identities
+            .into_iter()
+            .filter_map(|(pattern, (path, limit))| {
+                let limit = match limit {
+                    LimitSection::Unlimited => Limit::Unlimited,
+                    LimitSection::Quota(section) => Limit::Quota(self.quota(section, &path)?),
+                };
+                Some((pattern, limit))
+            });
+        RateLimits {
+            identities: identities.collect(),
+            default: default.and_then(|section| self.quota(section, &path.key("default"))),
+            anonymous: anonymous.and_then(|section| self.quota(section, &path.key("anonymous"))),
+            response_headers,
         }
     }
-}
 
-fn into_authorization(section: AuthorizationSection, owned: &HeaderRules) -> Result<Authorization> {
-    let AuthorizationSection { default, rules } = section;
-    if rules.is_empty() && default == Action::Deny {
-        let message = "found no rule and the default \"deny\", expected a rule: nobody would pass";
-        return Err(ConfigurationError::at("authorization", message));
-    }
-    let rules: Vec<_> = rules.into_iter().map(into_rule).collect();
-    let mut names = BTreeSet::new();
-    for (index, rule) in rules.iter().enumerate() {
-        let path = format!("authorization.rules[{index}]");
-        if !names.insert(rule.name.clone()) {
-            let message = format!("found {:?} twice, expected a name for each rule", rule.name);
-            return Err(ConfigurationError::at(format!("{path}.name"), message));
-        }
-        check_headers(rule, owned, &path)?;
-    }
-    Ok(Authorization::new(default, rules))
-}
-
-/// What a client writes into a header that is removed must decide nothing.
-fn check_headers(rule: &Rule, owned: &HeaderRules, path: &str) -> Result<()> {
-    let mut names = rule.headers.iter().map(|condition| &condition.name);
-    match names.find(|name| owned.is_owned(name.as_bytes())) {
-        None => Ok(()),
-        Some(name) => {
-            let message = format!("found {name:?}, expected a header that is not removed");
-            Err(ConfigurationError::at(format!("{path}.headers"), message))
-        }
+    fn quota(&mut self, section: QuotaSection, path: &Path) -> Option<Quota> {
+        let QuotaSection { rate, burst } = section;
+        let rate = self.keep(&path.key("rate"), Rate::try_from(rate));
+        let burst = self.keep(&path.key("burst"), values::burst(&burst));
+        Some(Quota::new(rate?, burst?))
     }
 }
 
-fn into_rule(section: RuleSection) -> Rule {
-    let RuleSection {
-        name,
-        action,
-        identities,
-        organizations,
-        methods,
-        paths,
-        headers,
-    } = section;
-    let headers = headers.map(|headers| headers.0.0).unwrap_or_default();
-    let condition = |(name, NonEmpty(values)): (crate::request::HeaderName, _)| HeaderCondition {
-        name: name.folded(),
-        values,
-    };
-    Rule {
-        name: name.0,
-        action,
-        identities: entries(identities),
-        organizations: entries(organizations).into_iter().map(|it| it.0).collect(),
-        organizational_units: Vec::new(),
-        issuers: Vec::new(),
-        methods: entries(methods).into_iter().map(|it| it.0).collect(),
-        paths: entries(paths),
-        headers: headers.into_iter().map(condition).collect(),
-        mcp: None,
-    }
+pub(super) fn header_name(text: String) -> Result<HeaderName, String> {
+    HeaderName::try_from(text).map_err(|error| error.to_string())
 }
 
-fn rate_limits(section: RateLimitSection) -> RateLimits {
-    let RateLimitSection {
-        default,
-        identities,
-        anonymous,
-        response_headers,
-    } = section;
-    let limit = |(pattern, section)| match section {
-        LimitSection::Quota(section) => (pattern, Limit::Quota(quota(&section))),
-        LimitSection::Unlimited => (pattern, Limit::Unlimited),
-    };
-    let mut identities: Vec<_> = identities.0.into_iter().map(limit).collect();
-    identities.sort_by(|(one, _), (other, _)| one.cmp(other));
-    RateLimits {
-        default: default.map(|section| quota(&section)),
-        identities,
-        anonymous: anonymous.map(|section| quota(&section)),
-        response_headers,
-    }
-}
-
-fn quota(section: &QuotaSection) -> Quota {
-    let QuotaSection { rate, burst } = *section;
-    Quota::new(rate, burst)
-}
-
-fn entries<T>(list: Option<NonEmpty<T>>) -> Vec<T> {
-    list.map(|list| list.0).unwrap_or_default()
+fn user_pattern(text: String) -> Result<UserPattern, String> {
+    UserPattern::try_from(text).map_err(|error| error.to_string())
 }

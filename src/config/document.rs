@@ -1,33 +1,35 @@
 //! The JSON of the plugin configuration, section by section, before it is put together.
+//!
+//! These types say which keys there are and what kind of value each has. Strings are kept as they are written:
+//! [`super::build`] reads them, so that it can name everything that is wrong and not only the first thing.
 
-use super::json::{Fault, Json};
-use super::read::{Read, UniqueMap, or_default, or_none, required, section, sections};
-#[cfg(feature = "cli")]
-use super::schema::{self, text};
-use super::values::{
-    ExactPath, Method, NonEmpty, NonEmptyMap, Organization, RuleName, Sources, UserHeader,
-};
-use crate::certificate::SpiffeId;
-use crate::decide::HeaderValue;
-use crate::decide::{Check, MissingIdentity, ValidationSource};
-use crate::identity::MultipleCn;
-use crate::identity::{Charset, User};
+use std::fmt;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, MapAccess, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Number;
+
+use super::strict::Members;
+use crate::decide::{Check, HeaderValue, MissingIdentity, ValidationSource};
+use crate::identity::{Charset, MultipleCn, Source};
 use crate::limit::ResponseHeaders;
-use crate::limit::{Burst, Rate};
 use crate::report::AuditLog;
 use crate::request::HeaderName;
 use crate::rules::Action;
-use crate::rules::Pin;
-use crate::rules::{PathPattern, Pattern, UserPattern};
 
 /// The plugin configuration of mtls-identity. `{}` is valid and safe.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 #[cfg_attr(
     feature = "cli",
     derive(schemars::JsonSchema),
-    schemars(default, deny_unknown_fields, title = "mtls-identity")
+    schemars(title = "mtls-identity")
 )]
 pub(super) struct Document {
+    /// Where an editor finds the JSON Schema of this file. The filter does not read it.
+    #[serde(rename = "$schema")]
+    pub(super) schema: Option<String>,
     /// What is asked of the client's certificate before it is read.
     pub(super) certificate: CertificateSection,
     /// How a certificate becomes a user.
@@ -36,204 +38,210 @@ pub(super) struct Document {
     /// `x-authenticated-user`, `x-user-organization`, `x-ssl-client-*`, `client-cert`, `client-cert-chain`.
     pub(super) headers: HeadersSection,
     /// User → certificates (`sha256:` and the hexadecimal of the DER's SHA-256, colons allowed) or keys
-    /// (`spki-sha256:` and base64); any one matches. Users in any case.
-    pub(super) pins: UniqueMap<User, NonEmpty<Pin>>,
-    /// Users that may never be emitted without a matching pin.
-    pub(super) pin_required: Vec<User>,
+    /// (`spki-sha256:` and base64). At least one of them must match. Users in any case.
+    pub(super) pins: Members<Vec<String>>,
+    /// Users that are refused without a matching pin, also when `pins` has no entry for them.
+    pub(super) pin_required: Vec<String>,
     /// Certificates that are refused from now on. For the incident at 3 a.m.; CRLs are the listener's
     /// (`validation_context.crl`).
     pub(super) revoked: Vec<RevokedSection>,
     /// Who may do what. Without it every user may do everything.
     pub(super) authorization: Option<AuthorizationSection>,
-    /// How much a user may ask. Without it there is no limit.
+    /// How many requests a user may send. Without it there is no limit.
     pub(super) rate_limit: RateLimitSection,
-    /// Checks that are counted and recorded as they would be, but not enforced. Stripping, validity and
-    /// identity are never relaxed.
+    /// Checks whose violations are logged and counted, while the request still passes. Removal of headers, validity
+    /// and identity are always enforced.
     pub(super) observe: Vec<Check>,
-    /// What is written down of decisions.
+    /// Which decisions are written down, and where.
     pub(super) audit: AuditSection,
 }
 
-#[derive(Debug, Default)]
-#[cfg_attr(
-    feature = "cli",
-    derive(schemars::JsonSchema),
-    schemars(default, deny_unknown_fields)
-)]
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub(super) struct CertificateSection {
     /// `required`: Envoy must report the certificate as validated (`connection.peer_certificate_valid`, Envoy
-    /// 1.39+; it reads false on a resumed TLS session, so the listener must disable resumption). `listener`: the
-    /// operator states that the listener admits validated certificates only.
+    /// 1.39+; it reads false on a resumed TLS session, so the listener must disable resumption). `listener`: you
+    /// guarantee that this listener accepts only validated certificates.
     pub(super) validation: ValidationSource,
-    /// SPIFFE IDs of direct peers (a mesh ingress gateway, say) whose X-Forwarded-Client-Cert speaks for their
-    /// client.
-    pub(super) forwarded_by: Vec<SpiffeId>,
+    /// Proxies in front of this Envoy (by SPIFFE ID) whose X-Forwarded-Client-Cert is trusted.
+    pub(super) forwarded_by: Vec<String>,
 }
 
-#[derive(Debug, Default)]
-#[cfg_attr(
-    feature = "cli",
-    derive(schemars::JsonSchema),
-    schemars(default, deny_unknown_fields)
-)]
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub(super) struct IdentitySection {
-    /// Tried in order. The first that is present wins; one that is present but ambiguous or invalid denies, it
-    /// does not fall through.
-    pub(super) sources: Sources,
-    /// From the name in the certificate to the user: exact text or wildcards for whole segments, no regex; the
-    /// first match wins.
+    /// Tried in order; the first that the certificate has gives the name. If that one is ambiguous or invalid, the
+    /// request is refused; the next source is not tried.
+    pub(super) sources: Vec<Source>,
+    /// From the name in the certificate to the user: exact text or wildcards for whole segments, no regex. The
+    /// first rule that matches decides.
     pub(super) map: Vec<MapSection>,
     /// Which commonName counts when there are several (order in the DER). HAProxy and Apache take the first,
     /// Envoy and Go the last.
     pub(super) multiple_cn: MultipleCn,
-    /// Which characters a user may have. Control bytes, NUL, leading and trailing space are refused in both.
+    /// Which characters a user may have. Control characters and white space at an end are refused in both.
     pub(super) charset: Charset,
-    /// What becomes of a request without identity: `deny`, or `strip`: it goes on with all owned headers
-    /// removed (the gateway then asks for its JWT).
+    /// What happens to a request without identity: `deny`, or `strip`: it passes without identity headers (the
+    /// gateway then asks for its JWT).
     pub(super) missing: MissingIdentity,
-    /// Exact paths such as `/health` on which a missing identity is stripped instead of denied; what is
-    /// present and bad is still denied.
-    pub(super) anonymous_paths: Vec<ExactPath>,
+    /// Exact paths such as `/health` on which a request without identity passes without identity headers. A
+    /// certificate that is there and bad is still refused.
+    pub(super) anonymous_paths: Vec<String>,
 }
 
-#[derive(Debug)]
-#[cfg_attr(
-    feature = "cli",
-    derive(schemars::JsonSchema),
-    schemars(deny_unknown_fields)
-)]
+impl Default for IdentitySection {
+    fn default() -> Self {
+        Self {
+            sources: vec![Source::Cn],
+            map: Vec::new(),
+            multiple_cn: MultipleCn::default(),
+            charset: Charset::default(),
+            missing: MissingIdentity::default(),
+            anonymous_paths: Vec::new(),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub(super) struct MapSection {
     /// The name, with wildcards such as `{ns}` between `/`, `@`, `.`, `:` or an end:
     /// `spiffe://cluster.local/ns/{ns}/sa/{sa}`.
-    #[cfg_attr(feature = "cli", schemars(with = "text::MapFrom"))]
     pub(super) from: String,
     /// The user, with wildcards of `from`: `{sa}@{ns}.example.com`.
-    #[cfg_attr(feature = "cli", schemars(with = "text::MapTo"))]
     pub(super) to: String,
 }
 
-#[derive(Debug, Default)]
-#[cfg_attr(
-    feature = "cli",
-    derive(schemars::JsonSchema),
-    schemars(default, deny_unknown_fields)
-)]
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub(super) struct HeadersSection {
     /// The header that carries the user: the gateway's PROXY_USER_HEADER.
-    pub(super) user: UserHeader,
+    pub(super) user: String,
     /// Header → what its value is. A value that is absent sets no header; one over 8 KiB denies.
-    pub(super) set: UniqueMap<HeaderName, HeaderValue>,
+    pub(super) set: Members<HeaderValue>,
     /// More headers to remove from every request.
-    pub(super) strip: Vec<HeaderName>,
+    pub(super) strip: Vec<String>,
 }
 
-/// Either `sha256`, or `issuer` and `serial`.
-#[derive(Debug, Default)]
-#[cfg_attr(
-    feature = "cli",
-    derive(schemars::JsonSchema),
-    schemars(default, deny_unknown_fields, transform = schema::either_certificate)
-)]
+impl Default for HeadersSection {
+    fn default() -> Self {
+        Self {
+            user: HeaderName::x_ssl_client_s_dn_cn().to_string(),
+            set: Members::default(),
+            strip: Vec::new(),
+        }
+    }
+}
+
+/// Either `sha256`, or both `issuer` and `serial`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub(super) struct RevokedSection {
-    /// The SHA-256 of the certificate's DER in hexadecimal, colons allowed.
-    #[cfg_attr(feature = "cli", schemars(with = "text::Fingerprint"))]
+    /// The SHA-256 of the certificate's DER in hexadecimal. Colons and the prefix `sha256:` are allowed.
     pub(super) sha256: Option<String>,
-    /// The issuer in the form of RFC 4514, as `mtls-identity inspect` prints it.
-    #[cfg_attr(feature = "cli", schemars(with = "text::Issuer"))]
+    /// The issuer in the form of RFC 4514, as `mtls-identity inspect` prints it. It may be written in either order
+    /// (CN first or CN last).
     pub(super) issuer: Option<String>,
-    /// The serial number in hexadecimal, colons allowed.
-    #[cfg_attr(feature = "cli", schemars(with = "text::Serial"))]
+    /// The serial number in hexadecimal. Colons and the prefix `0x` are allowed.
     pub(super) serial: Option<String>,
 }
 
-#[derive(Debug)]
-#[cfg_attr(
-    feature = "cli",
-    derive(schemars::JsonSchema),
-    schemars(deny_unknown_fields, transform = schema::somebody_passes)
-)]
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub(super) struct AuthorizationSection {
     /// What happens where no rule matches.
-    #[cfg_attr(feature = "cli", schemars(default))]
+    #[serde(default)]
     pub(super) default: Action,
     /// The first that matches decides.
-    #[cfg_attr(feature = "cli", schemars(default))]
+    #[serde(default)]
     pub(super) rules: Vec<RuleSection>,
 }
 
-/// A rule matches when all of its conditions do; one that is not given is not asked.
-#[derive(Debug)]
-#[cfg_attr(
-    feature = "cli",
-    derive(schemars::JsonSchema),
-    schemars(deny_unknown_fields)
-)]
+/// A rule matches when all of its conditions do. A condition that is not given always matches.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub(super) struct RuleSection {
-    /// What records call the rule; each has another.
-    pub(super) name: RuleName,
+    /// The name of the rule in records. No two rules have the same.
+    pub(super) name: String,
     /// What the rule does.
     pub(super) action: Action,
     /// Users, or patterns with `*` at one end and at an `@`, `.` or `/`: `*@example.com`.
-    pub(super) identities: Option<NonEmpty<UserPattern>>,
+    pub(super) identities: Option<Vec<String>>,
     /// organizationNames of the certificate's subject, in any case.
-    pub(super) organizations: Option<NonEmpty<Organization>>,
+    pub(super) organizations: Option<Vec<String>>,
+    /// organizationalUnitNames of the certificate's subject, in any case.
+    pub(super) organizational_units: Option<Vec<String>>,
+    /// Issuers in the form of RFC 4514, as `mtls-identity inspect` prints them, in either order (CN first or CN last).
+    pub(super) issuers: Option<Vec<String>>,
     /// Methods such as `GET`.
-    pub(super) methods: Option<NonEmpty<Method>>,
+    pub(super) methods: Option<Vec<String>>,
     /// Paths, or patterns with `*` at one end: `/servers/*`. A path that is not in normal form (`..`, `//`,
     /// `%2f`, `%5c`, `;`) never matches a rule that allows.
-    pub(super) paths: Option<NonEmpty<PathPattern>>,
+    pub(super) paths: Option<Vec<String>>,
     /// Header → values, or patterns with `*` at one end; every header must have one of its values.
-    #[cfg_attr(
-        feature = "cli",
-        schemars(
-            default,
-            with = "NonEmptyMap<text::ConditionHeader, NonEmpty<Pattern>>"
-        )
-    )]
-    pub(super) headers: Option<NonEmptyMap<HeaderName, NonEmpty<Pattern>>>,
+    pub(super) headers: Option<Members<Vec<String>>>,
+    /// The message of MCP that the body is, on `mcp.paths`. A request without one fits no such rule.
+    pub(super) mcp: Option<McpSection>,
 }
 
-#[derive(Debug, Default)]
-#[cfg_attr(
-    feature = "cli",
-    derive(schemars::JsonSchema),
-    schemars(default, deny_unknown_fields)
-)]
+/// At least one of the two.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+pub(super) struct McpSection {
+    /// Methods such as `tools/call`, or patterns with `*` at one end. A response of the client is `response`.
+    pub(super) methods: Option<Vec<String>>,
+    /// Tools and prompts (`params.name`) or resources (`params.uri`), or patterns with `*` at one end.
+    pub(super) names: Option<Vec<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub(super) struct RateLimitSection {
-    /// For each user that no entry of `identities` is for.
+    /// The limit of each user that no entry of `identities` fits.
     pub(super) default: Option<QuotaSection>,
     /// User, or pattern with `*` at one end → its own limit, or `"unlimited"`. An exact user comes before
     /// all patterns, then the longest.
-    pub(super) identities: UniqueMap<UserPattern, LimitSection>,
+    pub(super) identities: Members<LimitSection>,
     /// One limit shared by all requests without identity (`identity.missing`: `strip`).
     pub(super) anonymous: Option<QuotaSection>,
     /// Which headers tell a client of its limit. `Retry-After` is always sent with a 429.
     pub(super) response_headers: ResponseHeaders,
 }
 
-#[derive(Debug)]
-#[cfg_attr(
-    feature = "cli",
-    derive(schemars::JsonSchema),
-    schemars(deny_unknown_fields)
-)]
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub(super) struct QuotaSection {
     /// Requests a second, minute or hour: `10/s`, `600/m`, `100/h`.
-    pub(super) rate: Rate,
+    pub(super) rate: String,
     /// Requests that may come at once, on top of one.
-    #[cfg_attr(feature = "cli", schemars(default))]
-    pub(super) burst: Burst,
+    #[serde(default = "no_burst")]
+    #[cfg_attr(
+        feature = "cli",
+        schemars(with = "u32", range(max = crate::limit::MAXIMUM_REQUESTS))
+    )]
+    pub(super) burst: Number,
 }
 
-#[derive(Debug, Default)]
-#[cfg_attr(
-    feature = "cli",
-    derive(schemars::JsonSchema),
-    schemars(default, deny_unknown_fields)
-)]
+fn no_burst() -> Number {
+    Number::from(0)
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub(super) struct AuditSection {
-    /// Which decisions are written to the proxy's log, one JSON line each. A flood is cut to a few lines a
-    /// second, with a count of what was cut.
+    /// Which decisions are written to the proxy's log, one JSON line each. Only a few lines a second are written;
+    /// a line says how many were left out.
     pub(super) log: AuditLog,
     /// The same record as filter state `wasm.mtls_identity`, for `%FILTER_STATE(wasm.mtls_identity:PLAIN)%` in
     /// Envoy's own access log.
@@ -247,43 +255,30 @@ pub(super) enum LimitSection {
     Unlimited,
 }
 
-impl Read for LimitSection {
-    fn read(json: Json<'_>) -> Result<Self, Fault> {
-        let expected = "an object with a rate, or \"unlimited\"";
-        match json {
-            Json::Object(_) => QuotaSection::read(json).map(Self::Quota),
-            Json::Text("unlimited") => Ok(Self::Unlimited),
-            Json::Text(_) => Err(json.unexpected("value", expected)),
-            Json::Null
-            | Json::Boolean(_)
-            | Json::Natural(_)
-            | Json::Negative(_)
-            | Json::FloatingPoint
-            | Json::List(_) => Err(json.unexpected("type", expected)),
-        }
+/// Written by hand, because what serde derives for "an object or a word" says neither where nor what is wrong.
+impl<'de> Deserialize<'de> for LimitSection {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(LimitVisitor)
     }
 }
 
-sections! {
-    Document {
-        certificate: or_default, identity: or_default, headers: or_default, pins: or_default,
-        pin_required: or_default, revoked: or_default, authorization: or_none, rate_limit: or_default,
-        observe: or_default, audit: or_default,
+struct LimitVisitor;
+
+impl<'de> Visitor<'de> for LimitVisitor {
+    type Value = LimitSection;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with a rate, or \"unlimited\"")
     }
-    CertificateSection { validation: or_default, forwarded_by: or_default }
-    IdentitySection {
-        sources: or_default, map: or_default, multiple_cn: or_default, charset: or_default, missing: or_default,
-        anonymous_paths: or_default,
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<LimitSection, E> {
+        match text {
+            "unlimited" => Ok(LimitSection::Unlimited),
+            _ => Err(E::invalid_value(Unexpected::Str(text), &self)),
+        }
     }
-    MapSection { from: required, to: required }
-    HeadersSection { user: or_default, set: or_default, strip: or_default }
-    RevokedSection { sha256: or_none, issuer: or_none, serial: or_none }
-    AuthorizationSection { default: or_default, rules: or_default }
-    RuleSection {
-        name: required, action: required, identities: or_none, organizations: or_none, methods: or_none,
-        paths: or_none, headers: or_none,
+
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<LimitSection, A::Error> {
+        QuotaSection::deserialize(MapAccessDeserializer::new(members)).map(LimitSection::Quota)
     }
-    RateLimitSection { default: or_none, identities: or_default, anonymous: or_none, response_headers: or_default }
-    QuotaSection { rate: required, burst: or_default }
-    AuditSection { log: or_default, access_log: or_default }
 }

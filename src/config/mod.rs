@@ -1,28 +1,29 @@
-//! The plugin configuration: JSON in, policy out, or one line that says what is wrong where.
+//! The plugin configuration: JSON in, a filter out, or one line that says what is wrong where.
 //!
 //! A pure function of its bytes: Envoy configures each worker on its own, and a worker that refused
 //! what the first one accepted would run without the filter.
 
-use std::fmt;
-use thiserror::Error;
+use serde::de::Deserialize;
+use serde_json::value::RawValue;
 
+mod authorization;
 mod build;
 mod document;
-mod json;
-mod path;
-mod protobuf;
-mod read;
+mod error;
+mod place;
 #[cfg(feature = "cli")]
 mod schema;
-mod strings;
+mod strict;
 mod values;
-mod visitor;
 
-use crate::config::protobuf::is_struct;
+pub use error::ConfigurationError;
+pub use place::{Path, Place, Seek, Step};
+
 use crate::decide::Filter;
 use crate::report::AuditRules;
 
 use document::Document;
+use strict::{Members, Strict};
 
 /// A configuration that can be run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,59 +34,98 @@ pub struct Configuration {
     pub audit: AuditRules,
 }
 
-/// Why a configuration is refused: one line.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub struct ConfigurationError {
-    path: String,
-    message: String,
-}
-
-impl ConfigurationError {
-    fn at(path: impl Into<String>, message: impl fmt::Display) -> Self {
-        Self {
-            path: path.into(),
-            message: message.to_string(),
-        }
-    }
-}
-
-impl fmt::Display for ConfigurationError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let line = format!("{}: {}", self.path, self.message);
-        line.chars().try_for_each(|character| {
-            if character.is_control() {
-                write!(f, "{}", character.escape_default())
-            } else {
-                write!(f, "{character}")
-            }
-        })
-    }
-}
-
 impl Configuration {
     /// Reads a plugin configuration. No bytes at all are `{}`, as Istio sends when there is none.
     ///
     /// # Errors
-    /// [`ConfigurationError`] names the path, what was found and what is expected.
+    /// The first [`ConfigurationError`], which names the path, what was found and what is expected.
     pub fn parse(bytes: &[u8]) -> Result<Self, ConfigurationError> {
-        let bytes = if bytes.is_empty() { b"{}" } else { bytes };
-        match read(bytes) {
-            Ok(document) => document.into_configuration(),
-            Err(_) if is_struct(bytes) => Err(whole(
-                "found the protobuf bytes of a google.protobuf.Struct, \
-                 expected JSON in a google.protobuf.StringValue",
-            )),
-            Err(error) => Err(error),
-        }
+        let bytes = or_empty_object(bytes);
+        read(bytes)?.build().map_err(|errors| {
+            let first = errors.into_iter().next();
+            let first = first.unwrap_or_else(|| ConfigurationError::whole("is refused"));
+            first.placed(bytes)
+        })
+    }
+
+    /// Reads a plugin configuration as [`Configuration::parse`] does, and accepts the same.
+    ///
+    /// # Errors
+    /// All that can be found: what is wrong with the reading of each top-level section, and everything that is wrong
+    /// with the values of the others.
+    pub fn parse_reporting_all(bytes: &[u8]) -> Result<Self, Vec<ConfigurationError>> {
+        let bytes = or_empty_object(bytes);
+        let errors = match read(bytes) {
+            Ok(document) => match document.build() {
+                Ok(configuration) => return Ok(configuration),
+                Err(errors) => errors,
+            },
+            Err(first) => errors_of_sections(bytes, first),
+        };
+        Err(errors
+            .into_iter()
+            .map(|error| error.placed(bytes))
+            .collect())
     }
 }
 
-fn read(bytes: &[u8]) -> Result<Document, ConfigurationError> {
-    let mut document = None;
-    visitor::read(bytes, &mut document)?;
-    document.ok_or_else(|| whole("found nothing, expected an object"))
+fn or_empty_object(bytes: &[u8]) -> &[u8] {
+    if bytes.is_empty() { b"{}" } else { bytes }
 }
 
-fn whole(message: impl fmt::Display) -> ConfigurationError {
-    ConfigurationError::at("configuration", message)
+fn read(bytes: &[u8]) -> Result<Document, ConfigurationError> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let document = serde_path_to_error::deserialize(Strict(&mut json));
+    let document = document.map_err(|error| {
+        let path = Path::from(error.path());
+        ConfigurationError::of_json(bytes, path, error.inner())
+    });
+    let document = document.and_then(|document| {
+        let end = json.end().map(|()| document);
+        end.map_err(|error| ConfigurationError::of_json(bytes, Path::default(), &error))
+    });
+    document.map_err(|error| match is_struct(bytes) {
+        true => ConfigurationError::whole(
+            "found the protobuf bytes of a google.protobuf.Struct, \
+             expected JSON in a google.protobuf.StringValue",
+        ),
+        false => error,
+    })
+}
+
+/// Whether bytes that are not JSON are a `google.protobuf.Struct`, as Envoy hands one over: it begins with the tag of a
+/// field 1, and has a field 2 with a value for each key. No text has that second byte.
+fn is_struct(bytes: &[u8]) -> bool {
+    bytes.first() == Some(&0x0a) && bytes.contains(&0x12)
+}
+
+/// The first error of each top-level section, and the values of those that can be read.
+fn errors_of_sections(bytes: &[u8], first: ConfigurationError) -> Vec<ConfigurationError> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let Ok(sections) = Members::<&RawValue>::deserialize(&mut json) else {
+        return vec![first];
+    };
+    let alone = |key: &str, value: &RawValue| {
+        let key = serde_json::Value::from(key);
+        format!("{key}:{value}")
+    };
+    let mut errors = Vec::new();
+    let mut readable = Vec::new();
+    for (key, value) in sections.0 {
+        let member = alone(&key, value);
+        match read(format!("{{{member}}}").as_bytes()) {
+            Ok(_) => readable.push(member),
+            Err(error) => errors.push(error.without_its_place()),
+        }
+    }
+    let rest = read(format!("{{{}}}", readable.join(",")).as_bytes());
+    match rest.map(Document::build) {
+        Ok(Err(values)) => errors.extend(values),
+        // A key is there twice.
+        Err(error) if error.without_place() == first.without_place() => errors.push(first),
+        Err(error) => errors.push(error.without_its_place()),
+        Ok(Ok(_)) if errors.is_empty() => errors.push(first),
+        Ok(Ok(_)) => {}
+    }
+    errors
 }

@@ -1,24 +1,19 @@
 //! The JSON Schema of the plugin configuration, from the types that read it.
 //!
-//! Draft 7, which every editor completes. It refuses nothing that the loader accepts; what only the loader can
-//! refuse is listed by the test of the two.
+//! Draft 7, which every editor completes. It has the keys, their kinds, their defaults, their descriptions and the
+//! names of values. It accepts everything that the loader accepts, and more: only the loader knows which strings are
+//! users, paths or digests.
 
 use std::borrow::Cow;
 
 use schemars::generate::SchemaSettings;
 use schemars::transform::transform_subschemas;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::Configuration;
 use super::document::{Document, LimitSection, QuotaSection};
-use super::read::UniqueMap;
-use super::values::{NonEmpty, NonEmptyMap, Sources, UserHeader};
-use crate::identity::Source;
-use crate::request::HeaderName;
-
-pub(super) mod text;
+use super::strict::Members;
 
 impl Configuration {
     /// The JSON Schema, draft 7, of what [`Configuration::parse`] reads.
@@ -96,61 +91,16 @@ fn add_default(schema: &mut Schema) {
     schema.insert("default".to_owned(), empty);
 }
 
-impl<K: JsonSchema, V: JsonSchema> JsonSchema for UniqueMap<K, V> {
+impl<V: JsonSchema> JsonSchema for Members<V> {
     fn schema_name() -> Cow<'static, str> {
-        format!("{}_by_{}", V::schema_name(), K::schema_name()).into()
+        format!("Members_{}", V::schema_name()).into()
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "object",
-            "propertyNames": generator.subschema_for::<K>(),
             "additionalProperties": generator.subschema_for::<V>(),
         })
-    }
-}
-
-impl<T: JsonSchema> JsonSchema for NonEmpty<T> {
-    fn schema_name() -> Cow<'static, str> {
-        format!("NonEmpty_{}", T::schema_name()).into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "array", "items": generator.subschema_for::<T>(), "minItems": 1})
-    }
-}
-
-impl<K: JsonSchema, V: JsonSchema> JsonSchema for NonEmptyMap<K, V> {
-    fn schema_name() -> Cow<'static, str> {
-        format!("NonEmpty_{}", UniqueMap::<K, V>::schema_name()).into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let mut schema = UniqueMap::<K, V>::json_schema(generator);
-        schema.insert("minProperties".to_owned(), json!(1));
-        schema
-    }
-}
-
-impl JsonSchema for Sources {
-    fn schema_name() -> Cow<'static, str> {
-        "Sources".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let mut schema = NonEmpty::<Source>::json_schema(generator);
-        schema.insert("uniqueItems".to_owned(), json!(true));
-        schema
-    }
-}
-
-impl JsonSchema for UserHeader {
-    fn schema_name() -> Cow<'static, str> {
-        "UserHeader".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        HeaderName::json_schema(generator)
     }
 }
 
@@ -167,36 +117,4 @@ impl JsonSchema for LimitSection {
             ],
         })
     }
-}
-
-// How defaults are written.
-
-impl Serialize for Sources {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
-    }
-}
-
-impl Serialize for UserHeader {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
-    }
-}
-
-/// `{"sha256": …}` or `{"issuer": …, "serial": …}`: what [`schemars`] cannot derive of a revocation.
-pub(super) fn either_certificate(schema: &mut Schema) {
-    let either = json!([
-        {"title": "one certificate", "required": ["sha256"], "maxProperties": 1},
-        {"title": "a serial number of an issuer", "required": ["issuer", "serial"], "maxProperties": 2},
-    ]);
-    schema.insert("oneOf".to_owned(), either);
-}
-
-/// A default of `deny` needs a rule: nobody would pass.
-pub(super) fn somebody_passes(schema: &mut Schema) {
-    let either = json!([
-        {"required": ["rules"], "properties": {"rules": {"type": "array", "minItems": 1}}},
-        {"required": ["default"], "properties": {"default": {"type": "string", "const": "allow"}}},
-    ]);
-    schema.insert("anyOf".to_owned(), either);
 }

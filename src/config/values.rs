@@ -1,104 +1,20 @@
-//! The values of the plugin configuration that are stricter than their types.
+//! The strings of the plugin configuration that no other room reads. Each function says in its error what was found
+//! and what is expected.
 
-use std::fmt;
-
-use super::json::{Fault, Json};
-use super::read::{Read, UniqueMap};
-use crate::identity::Source;
+use crate::certificate::{self, ComparableName};
+use crate::encoding::bytes_of_written_hex;
 use crate::identity::is_token;
-use crate::limit::Burst;
-use crate::request::HeaderName;
-use crate::rules::comparable_group;
-
-/// A list whose emptiness would mean that nobody or nothing is meant.
-#[derive(Debug)]
-pub(super) struct NonEmpty<T>(pub(super) Vec<T>);
-
-impl<T: Read> Read for NonEmpty<T> {
-    fn read(json: Json<'_>) -> Result<Self, Fault> {
-        let list = Vec::read(json)?;
-        match list.is_empty() {
-            true => Err(Fault::new(
-                "found an empty list, expected at least one entry",
-            )),
-            false => Ok(Self(list)),
-        }
-    }
-}
-
-/// A map whose emptiness would mean that nothing is asked.
-#[derive(Debug)]
-pub(super) struct NonEmptyMap<K, V>(pub(super) UniqueMap<K, V>);
-
-impl<K: Read + fmt::Display, V: Read> Read for NonEmptyMap<K, V> {
-    fn read(json: Json<'_>) -> Result<Self, Fault> {
-        let map = UniqueMap::read(json)?;
-        match map.0.is_empty() {
-            true => Err(Fault::new(
-                "found an empty object, expected at least one entry",
-            )),
-            false => Ok(Self(map)),
-        }
-    }
-}
-
-/// The gateway's PROXY_USER_HEADER.
-#[derive(Debug)]
-pub(super) struct UserHeader(pub(super) HeaderName);
-
-impl Default for UserHeader {
-    fn default() -> Self {
-        Self(HeaderName::x_ssl_client_s_dn_cn())
-    }
-}
-
-impl Read for UserHeader {
-    fn read(json: Json<'_>) -> Result<Self, Fault> {
-        HeaderName::read(json).map(Self)
-    }
-}
-
-/// At least one source, each once.
-#[derive(Debug)]
-pub(super) struct Sources(pub(super) Vec<Source>);
-
-impl Default for Sources {
-    fn default() -> Self {
-        Self(vec![Source::Cn])
-    }
-}
-
-impl Read for Sources {
-    fn read(json: Json<'_>) -> Result<Self, Fault> {
-        let mut sources = Vec::new();
-        for source in Vec::read(json)? {
-            if sources.contains(&source) {
-                let message = format!("found \"{source}\" twice, expected each source once");
-                return Err(Fault::new(message));
-            }
-            sources.push(source);
-        }
-        match sources.is_empty() {
-            true => Err(Fault::new("found no source, expected at least one")),
-            false => Ok(Self(sources)),
-        }
-    }
-}
+use crate::limit::{Burst, MAXIMUM_REQUESTS};
+use crate::rules::{comparable_group, sha256_of_hex};
+use serde_json::Number;
 
 /// The whole path of requests, without a query.
-#[derive(Debug)]
-pub(super) struct ExactPath(pub(super) String);
-
-impl TryFrom<String> for ExactPath {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        match is_path(&text) && !text.contains('*') {
-            true => Ok(Self(text)),
-            false => Err(format!(
-                "found {text:?}, expected a whole path such as \"/health\""
-            )),
-        }
+pub(super) fn exact_path(text: String) -> Result<String, String> {
+    match is_path(&text) && !text.contains('*') {
+        true => Ok(text),
+        false => Err(format!(
+            "found {text:?}, expected a whole path such as \"/health\""
+        )),
     }
 }
 
@@ -107,56 +23,75 @@ fn is_path(text: &str) -> bool {
     text.starts_with('/') && visible && !text.contains(['?', '#'])
 }
 
-/// The name of a rule: what records call it.
-#[derive(Debug)]
-pub(super) struct RuleName(pub(super) String);
-
-impl TryFrom<String> for RuleName {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        let printable = text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
-        match (1..=64).contains(&text.len()) && printable {
-            true => Ok(Self(text)),
-            false => Err(format!(
-                "found {text:?}, expected 1 to 64 characters of ASCII"
-            )),
-        }
+/// The name of a rule in records.
+pub(super) fn rule_name(text: String) -> Result<String, String> {
+    let printable = text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+    match (1..=64).contains(&text.len()) && printable {
+        true => Ok(text),
+        false => Err(format!(
+            "found {text:?}, expected 1 to 64 characters of ASCII"
+        )),
     }
 }
 
-/// An organizationName in lower case: X.520 compares them without case.
-#[derive(Debug)]
-pub(super) struct Organization(pub(super) String);
-
-impl TryFrom<String> for Organization {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        match text.is_empty() {
-            true => Err("found \"\", expected an organization"),
-            false => Ok(Self(comparable_group(&text))),
-        }
+/// An organizationName or an organizationalUnitName as it is compared: X.520 compares without case.
+pub(super) fn group(text: String) -> Result<String, &'static str> {
+    match text.is_empty() {
+        true => Err("found \"\", expected an organization"),
+        false => Ok(comparable_group(&text)),
     }
 }
 
 /// A method in upper case.
-#[derive(Debug)]
-pub(super) struct Method(pub(super) String);
-
-impl TryFrom<String> for Method {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        match is_token(&text) && !text.contains('*') {
-            true => Ok(Self(text.to_ascii_uppercase())),
-            false => Err(format!("found {text:?}, expected a method such as \"GET\"")),
-        }
+pub(super) fn method(text: String) -> Result<String, String> {
+    match is_token(&text) && !text.contains('*') {
+        true => Ok(text.to_ascii_uppercase()),
+        false => Err(format!("found {text:?}, expected a method such as \"GET\"")),
     }
 }
 
-impl Read for Burst {
-    fn read(json: Json<'_>) -> Result<Self, Fault> {
-        Self::try_from(json.u32()?).map_err(|error| Fault::of(&error))
+/// The SHA-256 of a certificate, in every usual writing: with colons or none, with `sha256:` before it or nothing.
+pub(super) fn fingerprint(text: String) -> Result<[u8; 32], String> {
+    let digits = without_prefix(&text, "sha256:");
+    sha256_of_hex(digits).ok_or_else(|| format!("found {text:?}, expected 64 hexadecimal digits"))
+}
+
+/// The name of an issuer. OpenSSL prints a name from its other end, so [`either_order`] is what is meant.
+pub(super) fn issuer(text: String) -> Result<ComparableName, String> {
+    certificate::parse_name(&text).map_err(|error| format!("found {text:?}: {error}"))
+}
+
+/// A name as it is written, and from its other end.
+pub(super) fn either_order(name: ComparableName) -> [ComparableName; 2] {
+    [name.iter().rev().cloned().collect(), name]
+}
+
+/// A serial number without leading zeros, in every usual writing: with colons or none, with `0x` before it or nothing.
+pub(super) fn serial_number(text: String) -> Result<Vec<u8>, String> {
+    let digits = without_prefix(&text, "0x");
+    let even = match digits.len() % 2 == 1 && !digits.contains(':') {
+        true => format!("0{digits}"),
+        false => digits.to_owned(),
+    };
+    match bytes_of_written_hex(&even) {
+        Some(bytes) if !bytes.is_empty() => Ok(certificate::magnitude(&bytes).to_vec()),
+        _ => Err(format!("found {text:?}, expected hexadecimal digits")),
     }
+}
+
+/// The text behind a prefix that may be there, in any case.
+fn without_prefix<'a>(text: &'a str, prefix: &str) -> &'a str {
+    match text.split_at_checked(prefix.len()) {
+        Some((start, rest)) if start.eq_ignore_ascii_case(prefix) => rest,
+        _ => text,
+    }
+}
+
+/// How many requests may come at once.
+pub(super) fn burst(number: &Number) -> Result<Burst, String> {
+    let count = number.as_u64().and_then(|count| u32::try_from(count).ok());
+    let burst = count.and_then(|count| Burst::try_from(count).ok());
+    burst.ok_or_else(|| {
+        format!("found {number}, expected a whole number from 0 to {MAXIMUM_REQUESTS}")
+    })
 }

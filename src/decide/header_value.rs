@@ -1,6 +1,7 @@
 //! The values that `headers.set` can give to a header.
 
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
 
 use crate::certificate::pem;
 use crate::certificate::{AttributeType, AttributeValue, DistinguishedName};
@@ -12,12 +13,9 @@ use crate::identity::{Charset, check_text};
 use crate::reason::Reason;
 
 /// What the value of a header in `headers.set` is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(
-    feature = "cli",
-    derive(schemars::JsonSchema),
-    schemars(rename_all = "snake_case")
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub enum HeaderValue {
     /// The canonical user.
     User,

@@ -14,7 +14,7 @@ use crate::request::{Fold, HeaderName, starts_with};
 pub const MAXIMUM_VALUE: usize = 8 * 1024;
 
 /// Names that are always owned: those that gateways read identities from.
-pub(crate) const ALWAYS_OWNED: [&str; 4] = [
+const ALWAYS_OWNED: [&str; 4] = [
     "x-authenticated-user",
     "x-user-organization",
     "client-cert",
@@ -22,7 +22,7 @@ pub(crate) const ALWAYS_OWNED: [&str; 4] = [
 ];
 
 /// The prefix of names that are always owned.
-pub(crate) const ALWAYS_OWNED_PREFIX: &str = "x-ssl-client-";
+const ALWAYS_OWNED_PREFIX: &str = "x-ssl-client-";
 
 /// The mark that the guard behind the filter asks for. Every request that passes has it.
 pub(crate) const MARK: &str = "x-ssl-client-verify";

@@ -13,6 +13,5 @@ pub use connections::{Connection, RecentConnections};
 pub use decision::{Decision, Denial, Evidence, Permit};
 pub use filter::{Filter, Outcome};
 pub use header_value::{HeaderSource, HeaderValue};
-pub(crate) use headers::{ALWAYS_OWNED, ALWAYS_OWNED_PREFIX};
 pub use headers::{HeaderRules, HeaderRulesError, Headers, MAXIMUM_VALUE, PreparedHeaders};
 pub use policy::{Check, MissingIdentity, Policy, Request, ValidationSource};

@@ -12,14 +12,12 @@ use crate::request::RequestPath;
 use crate::rules::PinRules;
 use crate::rules::{Action, Authorization, Question};
 use crate::rules::{Groups, Message, Revocations, RulesOfClient};
+use serde::{Deserialize, Serialize};
 
 /// Who vouches that a certificate is the client's own and of a CA that is trusted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(
-    feature = "cli",
-    derive(schemars::JsonSchema, serde::Serialize),
-    serde(rename_all = "lowercase")
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub enum ValidationSource {
     /// Envoy must report it for the connection.
     #[default]
@@ -29,12 +27,9 @@ pub enum ValidationSource {
 }
 
 /// What becomes of a request that names nobody.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(
-    feature = "cli",
-    derive(schemars::JsonSchema, serde::Serialize),
-    serde(rename_all = "lowercase")
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub enum MissingIdentity {
     /// It is refused.
     #[default]
@@ -44,12 +39,9 @@ pub enum MissingIdentity {
 }
 
 /// A check that may be observed instead of enforced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(
-    feature = "cli",
-    derive(schemars::JsonSchema),
-    schemars(rename_all = "snake_case")
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub enum Check {
     /// `pins` and `pin_required`.
     Pins,

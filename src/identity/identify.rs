@@ -1,5 +1,6 @@
 //! From a peer to the one user it is, or to the reason why it is nobody.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 use thiserror::Error;
@@ -15,12 +16,9 @@ use crate::identity::user::{Charset, User, UserError, is_uri};
 use crate::reason::Reason;
 
 /// Where in a certificate a name is looked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(
-    feature = "cli",
-    derive(schemars::JsonSchema, serde::Serialize),
-    serde(rename_all = "lowercase")
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub enum Source {
     /// The commonName of the subject.
     Cn,
@@ -60,12 +58,9 @@ impl fmt::Display for Source {
 }
 
 /// Which commonName counts when the subject has several.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(
-    feature = "cli",
-    derive(schemars::JsonSchema, serde::Serialize),
-    serde(rename_all = "lowercase")
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub enum MultipleCn {
     /// None: the identity is ambiguous.
     #[default]

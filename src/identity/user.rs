@@ -3,6 +3,7 @@
 //! The header, pins, rules and limits all use it, so neither case nor white space can make two users
 //! out of one, or one out of two.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 use thiserror::Error;
@@ -14,12 +15,9 @@ use crate::certificate::SpiffeId;
 pub const MAXIMUM_USER: usize = 254;
 
 /// Which characters may be in a user.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(
-    feature = "cli",
-    derive(schemars::JsonSchema, serde::Serialize),
-    serde(rename_all = "lowercase")
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub enum Charset {
     /// Printable ASCII, space to tilde.
     #[default]

@@ -49,12 +49,11 @@ impl TryFrom<String> for Rate {
 
 /// Why a number is no burst.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("found {0}, expected a burst of at most 1000000")]
+#[error("found {0}, expected a whole number from 0 to 1000000")]
 pub struct BurstError(u32);
 
 /// Requests that may come early.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "cli", derive(serde::Serialize))]
 pub struct Burst(u32);
 
 impl TryFrom<u32> for Burst {

@@ -1,5 +1,7 @@
 //! `rate_limit`: which limit a request is charged to.
 
+use serde::{Deserialize, Serialize};
+
 use crate::identity::{Identity, User};
 use crate::limit::gcra::{Nanoseconds, Quota, TheoreticalArrivalTime, Verdict};
 use crate::limit::table::{Charged, LimitKey, TableKey};
@@ -8,12 +10,9 @@ use crate::rules::UserPattern;
 const SECOND: Nanoseconds = 1_000_000_000;
 
 /// Which headers tell a client of its limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(
-    feature = "cli",
-    derive(schemars::JsonSchema, serde::Serialize),
-    serde(rename_all = "lowercase")
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub enum ResponseHeaders {
     /// None but `Retry-After` with a 429.
     #[default]

@@ -1,5 +1,6 @@
 //! The record of a decision: one line of JSON, whatever bytes the client sent.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::io::Write;
 
@@ -16,12 +17,9 @@ const MAXIMUM_CLIENT_VALUE: usize = 1024;
 const TYPICAL_RECORD: usize = 512;
 
 /// Which decisions are written to the proxy's log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(
-    feature = "cli",
-    derive(schemars::JsonSchema, serde::Serialize),
-    serde(rename_all = "lowercase")
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub enum AuditLog {
     /// None.
     None,

@@ -7,7 +7,7 @@ use thiserror::Error;
 use crate::identity::is_token;
 
 /// Names that frame or route a message, or end at the next hop (RFC 9110 section 7.6.1).
-pub(crate) const NOT_OURS: [&str; 11] = [
+const NOT_OURS: [&str; 11] = [
     "connection",
     "content-length",
     "host",
@@ -31,7 +31,7 @@ pub enum HeaderNameError {
     #[error("{0:?} is a pseudo-header, expected a header of its own")]
     Pseudo(String),
     /// A header that belongs to the connection or to the message's framing.
-    #[error("{0:?} frames the message or belongs to one hop, expected a header of its own")]
+    #[error("{0:?} cannot be used: HTTP itself uses this header")]
     NotOurs(String),
 }
 

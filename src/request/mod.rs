@@ -7,7 +7,7 @@ mod mcp_head;
 mod path;
 
 pub use head::{Field, RequestHead, write_map};
-pub(crate) use header_name::{Fold, NOT_OURS, starts_with};
+pub(crate) use header_name::{Fold, starts_with};
 pub use header_name::{HeaderName, HeaderNameError};
 pub use mcp::{McpError, McpMessage};
 pub use mcp_head::{McpHeadError, check_mcp_head, mcp_headers_agree};

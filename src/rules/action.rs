@@ -1,12 +1,11 @@
 //! What a rule does.
 
+use serde::{Deserialize, Serialize};
+
 /// What a rule, or the lack of one, does.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(
-    feature = "cli",
-    derive(schemars::JsonSchema, serde::Serialize),
-    serde(rename_all = "lowercase")
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub enum Action {
     /// The request passes.
     Allow,

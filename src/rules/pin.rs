@@ -35,23 +35,25 @@ pub enum Pin {
 }
 
 impl Pin {
-    /// Reads `sha256:<hex>` or `spki-sha256:<base64>`.
+    /// Reads `sha256:<hex>` or `spki-sha256:<base64>`; the prefix in any case.
     ///
     /// # Errors
     /// [`PinError`] quotes what was found.
     pub fn parse(text: &str) -> Result<Self, PinError> {
         let found = || text.to_owned();
-        if let Some(hex) = text.strip_prefix("sha256:") {
-            let digest = sha256_of_hex(hex).ok_or_else(|| PinError::Hexadecimal(found()))?;
-            return Ok(Self::Certificate(digest));
+        let (kind, digest) = text
+            .split_once(':')
+            .ok_or_else(|| PinError::Kind(found()))?;
+        match kind.to_ascii_lowercase().as_str() {
+            "sha256" => sha256_of_hex(digest)
+                .map(Self::Certificate)
+                .ok_or_else(|| PinError::Hexadecimal(found())),
+            "spki-sha256" => encoding::bytes_of_base64(digest.as_bytes())
+                .and_then(|digest| digest.try_into().ok())
+                .map(Self::PublicKey)
+                .ok_or_else(|| PinError::Base64(found())),
+            _ => Err(PinError::Kind(found())),
         }
-        let base64 = text.strip_prefix("spki-sha256:");
-        let base64 = base64.ok_or_else(|| PinError::Kind(found()))?;
-        let digest = encoding::bytes_of_base64(base64.as_bytes());
-        digest
-            .and_then(|digest| digest.try_into().ok())
-            .map(Self::PublicKey)
-            .ok_or_else(|| PinError::Base64(found()))
     }
 
     /// Whether the certificate is the one, or has the key, that is pinned.
@@ -121,17 +123,23 @@ mod tests {
     fn pins_are_read_in_every_usual_writing() {
         let hex = "0a".repeat(32);
         let colons = vec!["0A"; 32].join(":");
-        for text in [format!("sha256:{hex}"), format!("sha256:{colons}")] {
+        for text in [
+            format!("sha256:{hex}"),
+            format!("sha256:{colons}"),
+            format!("SHA256:{colons}"),
+        ] {
             assert_eq!(Pin::parse(&text), Ok(Pin::Certificate([0x0a; 32])));
         }
-        let text = format!("spki-sha256:{}", encoding::base64(&[0xff; 32]));
-        assert_eq!(Pin::parse(&text), Ok(Pin::PublicKey([0xff; 32])));
+        for prefix in ["spki-sha256", "SPKI-SHA256"] {
+            let text = format!("{prefix}:{}", encoding::base64(&[0xff; 32]));
+            assert_eq!(Pin::parse(&text), Ok(Pin::PublicKey([0xff; 32])));
+        }
     }
 
     #[test]
     fn what_is_no_pin_says_why() {
         let base64 = encoding::base64(&[1; 32]);
-        for text in ["", "sha1:00", "SHA256:00", &base64] {
+        for text in ["", "sha1:00", "sha256", &base64] {
             assert_eq!(Pin::parse(text), Err(PinError::Kind(text.to_owned())));
         }
         let odd_colons = format!("sha256:{}", vec!["0a0a"; 16].join(":"));

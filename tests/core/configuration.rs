@@ -1,6 +1,6 @@
 //! Configurations that are run, and the line that every other one gets.
 
-use mtls_identity::config::Configuration;
+use mtls_identity::config::{Configuration, ConfigurationError};
 use serde_json::{Value, json};
 
 fn error(text: &str) -> String {
@@ -45,12 +45,16 @@ fn an_empty_configuration_is_valid_and_is_the_default() {
 fn every_error_names_its_path_what_was_found_and_what_is_expected() {
     for (text, path, words) in [
         // Not JSON, or not an object.
-        ("nonsense", "configuration", "expected"),
+        (
+            "nonsense",
+            "configuration",
+            "this is not JSON (is it YAML?)",
+        ),
         ("[]", "configuration", "expected an object"),
         ("null", "configuration", "expected an object"),
         ("\"{}\"", "configuration", "expected an object"),
-        ("{} {}", "configuration", "trailing characters"),
-        ("{", "configuration", "EOF"),
+        ("{} {}", "configuration", "found more text after the JSON"),
+        ("{", "configuration", "the text ends inside"),
         (
             "{\"identity\": {\"sources\": [\"cn\"}}",
             "identity.sources",
@@ -60,43 +64,43 @@ fn every_error_names_its_path_what_was_found_and_what_is_expected() {
         (
             r#"{"identify": {}}"#,
             "identify",
-            "unknown field `identify`, expected",
+            "found the unknown key \"identify\": did you mean \"identity\"?",
         ),
         (
             r#"{"identity": {"source": ["cn"]}}"#,
             "identity.source",
-            "unknown field `source`",
+            "found the unknown key \"source\": did you mean \"sources\"?",
         ),
         (
             r#"{"Identity": {}}"#,
             "[\"Identity\"]",
-            "unknown field `Identity`",
+            "found the unknown key \"Identity\": did you mean \"identity\"?",
         ),
         (
             r#"{"headers": {}, "headers": {}}"#,
             "configuration",
-            "duplicate field `headers`",
+            "found the key \"headers\" twice",
         ),
         (
             r#"{"headers": {"user": "a", "user": "a"}}"#,
             "headers",
-            "duplicate field `user`",
+            "found the key \"user\" twice",
         ),
         // Wrong types, and forms that a lenient reader would take.
         (
             r#"{"identity": []}"#,
             "identity",
-            "invalid type: sequence, expected an object",
+            "found a list, expected an object",
         ),
         (
             r#"{"identity": null}"#,
             "identity",
-            "invalid type: null, expected an object",
+            "found null, expected an object",
         ),
         (
             r#"{"identity": {"sources": "cn"}}"#,
             "identity.sources",
-            "expected a sequence",
+            "expected a list",
         ),
         (
             r#"{"identity": {"sources": [{"cn": null}]}}"#,
@@ -111,22 +115,22 @@ fn every_error_names_its_path_what_was_found_and_what_is_expected() {
         (
             r#"{"identity": {"missing": "allow"}}"#,
             "identity.missing",
-            "unknown variant `allow`, expected `deny` or `strip`",
+            "found \"allow\", expected \"deny\" or \"strip\"",
         ),
         (
             r#"{"identity": {"multiple_cn": "any"}}"#,
             "identity.multiple_cn",
-            "expected one of `reject`, `first`, `last`",
+            "expected one of \"reject\", \"first\", \"last\"",
         ),
         (
             r#"{"identity": {"charset": "UTF8"}}"#,
             "identity.charset",
-            "expected `ascii` or `utf8`",
+            "expected \"ascii\" or \"utf8\"",
         ),
         (
             r#"{"certificate": {"validation": "none"}}"#,
             "certificate.validation",
-            "expected `required` or `listener`",
+            "expected \"required\" or \"listener\"",
         ),
         // Identity.
         (
@@ -137,7 +141,7 @@ fn every_error_names_its_path_what_was_found_and_what_is_expected() {
         (
             r#"{"identity": {"sources": ["cn", "CN"]}}"#,
             "identity.sources[1]",
-            "unknown variant `CN`",
+            "found \"CN\", expected one of \"cn\"",
         ),
         (
             r#"{"identity": {"sources": ["cn", "cn"]}}"#,
@@ -162,7 +166,7 @@ fn every_error_names_its_path_what_was_found_and_what_is_expected() {
         (
             r#"{"identity": {"map": [{"from": "a"}]}}"#,
             "identity.map[0]",
-            "missing field `to`",
+            "the key \"to\" is missing",
         ),
         (
             r#"{"identity": {"map": [["a", "b"]]}}"#,
@@ -201,7 +205,7 @@ fn every_error_names_its_path_what_was_found_and_what_is_expected() {
         (
             r#"{"pins": {"a": "sha256:00"}}"#,
             "pins.a",
-            "expected a sequence",
+            "expected a list",
         ),
         (
             r#"{"pins": {"admin@example.com": ["sha256:00"]}}"#,
@@ -233,22 +237,22 @@ fn every_error_names_its_path_what_was_found_and_what_is_expected() {
         (
             r#"{"revoked": [{}]}"#,
             "revoked[0]",
-            "expected either \"sha256\", or \"issuer\" and \"serial\"",
+            "needs either \"sha256\", or both \"issuer\" and \"serial\"",
         ),
         (
             r#"{"revoked": [{"issuer": "CN=a"}]}"#,
             "revoked[0]",
-            "expected either",
+            "needs either",
         ),
         (
             r#"{"revoked": [{"sha256": "00", "issuer": "CN=a"}]}"#,
             "revoked[0]",
-            "expected either",
+            "needs either",
         ),
         (
             r#"{"revoked": [{"sha256": null}]}"#,
             "revoked[0].sha256",
-            "invalid type: null",
+            "found null, expected a string",
         ),
         (
             r#"{"revoked": [{"sha256": "00"}]}"#,
@@ -261,9 +265,9 @@ fn every_error_names_its_path_what_was_found_and_what_is_expected() {
             "found \"a\": expected type=value",
         ),
         (
-            r#"{"revoked": [{"issuer": "CN=a", "serial": "0x01"}]}"#,
+            r#"{"revoked": [{"issuer": "CN=a", "serial": "0x"}]}"#,
             "revoked[0].serial",
-            "found \"0x01\", expected hexadecimal",
+            "found \"0x\", expected hexadecimal",
         ),
         (
             r#"{"revoked": [{"issuer": "CN=a", "serial": ""}]}"#,
@@ -279,27 +283,27 @@ fn every_error_names_its_path_what_was_found_and_what_is_expected() {
         (
             r#"{"authorization": {}}"#,
             "authorization",
-            "nobody would pass",
+            "denies everything: add a rule, or \"default\": \"allow\"",
         ),
         (
             r#"{"authorization": {"default": "deny", "rules": []}}"#,
             "authorization",
-            "nobody would pass",
+            "denies everything: add a rule, or \"default\": \"allow\"",
         ),
         (
             r#"{"authorization": {"default": "maybe"}}"#,
             "authorization.default",
-            "expected `allow` or `deny`",
+            "expected \"allow\" or \"deny\"",
         ),
         (
             r#"{"authorization": {"rules": [{"action": "allow"}]}}"#,
             "authorization.rules[0]",
-            "missing field `name`",
+            "the key \"name\" is missing",
         ),
         (
             r#"{"authorization": {"rules": [{"name": "a"}]}}"#,
             "authorization.rules[0]",
-            "missing field `action`",
+            "the key \"action\" is missing",
         ),
         (
             r#"{"authorization": {"rules": [{"name": "", "action": "allow"}]}}"#,
@@ -364,7 +368,7 @@ fn every_error_names_its_path_what_was_found_and_what_is_expected() {
         (
             r#"{"authorization": {"rules": [{"name": "a", "action": "allow", "path": ["/"]}]}}"#,
             "authorization.rules[0].path",
-            "unknown field `path`",
+            "found the unknown key \"path\": did you mean \"paths\"?",
         ),
         // Limits.
         (
@@ -375,22 +379,22 @@ fn every_error_names_its_path_what_was_found_and_what_is_expected() {
         (
             r#"{"rate_limit": {"default": {"burst": 1}}}"#,
             "rate_limit.default",
-            "missing field `rate`",
+            "the key \"rate\" is missing",
         ),
         (
             r#"{"rate_limit": {"default": {"rate": "1/s", "burst": -1}}}"#,
             "rate_limit.default.burst",
-            "expected u32",
+            "found -1, expected a whole number from 0 to 1000000",
         ),
         (
             r#"{"rate_limit": {"default": {"rate": "1/s", "burst": 1000001}}}"#,
             "rate_limit.default.burst",
-            "found 1000001",
+            "found 1000001, expected a whole number from 0 to 1000000",
         ),
         (
             r#"{"rate_limit": {"default": {"rate": "1/s", "per": 1}}}"#,
             "rate_limit.default.per",
-            "unknown field `per`",
+            "found the unknown key \"per\", expected \"rate\" or \"burst\"",
         ),
         (
             r#"{"rate_limit": {"default": "unlimited"}}"#,
@@ -410,7 +414,7 @@ fn every_error_names_its_path_what_was_found_and_what_is_expected() {
         (
             r#"{"rate_limit": {"identities": {"a": {}}}}"#,
             "rate_limit.identities.a",
-            "missing field `rate`",
+            "the key \"rate\" is missing",
         ),
         (
             r#"{"rate_limit": {"identities": {"*a": "unlimited"}}}"#,
@@ -430,23 +434,23 @@ fn every_error_names_its_path_what_was_found_and_what_is_expected() {
         (
             r#"{"rate_limit": {"response_headers": "all"}}"#,
             "rate_limit.response_headers",
-            "expected one of `none`, `draft`, `legacy`",
+            "expected one of \"none\", \"draft\", \"legacy\"",
         ),
         // Observe and audit.
         (
             r#"{"observe": ["identity"]}"#,
             "observe[0]",
-            "unknown variant `identity`, expected one of `pins`, `authorization`, `rate_limit`",
+            "found \"identity\", expected one of \"pins\", \"authorization\", \"rate_limit\"",
         ),
         (
             r#"{"audit": {"log": "some"}}"#,
             "audit.log",
-            "expected one of `none`, `denials`, `all`",
+            "expected one of \"none\", \"denials\", \"all\"",
         ),
         (
             r#"{"audit": {"access_log": "yes"}}"#,
             "audit.access_log",
-            "expected a boolean",
+            "found \"yes\", expected true or false",
         ),
         // Headers.
         (
@@ -467,17 +471,17 @@ fn every_error_names_its_path_what_was_found_and_what_is_expected() {
         (
             r#"{"headers": {"user": "Connection"}}"#,
             "headers.user",
-            "\"Connection\" frames the message",
+            "\"Connection\" cannot be used: HTTP itself uses this header",
         ),
         (
             r#"{"headers": {"strip": ["te"]}}"#,
             "headers.strip[0]",
-            "\"te\" frames the message",
+            "\"te\" cannot be used",
         ),
         (
             r#"{"headers": {"set": {"x-a": "users"}}}"#,
             "headers.set[\"x-a\"]",
-            "unknown variant `users`, expected one of `user`, `subject`",
+            "found \"users\", expected one of \"user\", \"subject\"",
         ),
         (
             r#"{"headers": {"set": {"x a": "user"}}}"#,
@@ -579,4 +583,73 @@ fn a_protobuf_struct_is_named_as_such() {
 fn deep_nesting_is_an_error_and_no_overflow() {
     let text = format!("{}{}", "{\"identity\":".repeat(10_000), "[".repeat(100_000));
     error(&text);
+}
+
+#[test]
+fn a_document_may_say_where_its_schema_is() {
+    let text = r#"{"$schema": "https://example.com/mtls-identity.schema.json"}"#;
+    assert_eq!(
+        Configuration::parse(text.as_bytes()),
+        Configuration::parse(b"{}")
+    );
+    assert!(error(r#"{"$schema": 1}"#).starts_with("[\"$schema\"]: found 1, expected a string"));
+    assert!(error(r#"{"audit": {"$schema": "a"}}"#).contains("unknown key \"$schema\""));
+}
+
+#[test]
+fn all_that_is_wrong_is_found_and_not_only_the_first() {
+    let text = r#"{
+        "identity": {"missing": "allow", "sources": ["cm"]},
+        "pins": {"a": ["md5:00", "sha256:00"], "b": [], " c": []},
+        "headers": {"set": {"host": "user"}, "strip": ["a b"]},
+        "revoked": [{"serial": "1"}, {"issuer": "a", "serial": "x"}],
+        "audit": {"logs": "all"}, "certificates": {},
+        "authorization": {"rules": [{"name": "", "action": "deny", "paths": ["a", "/b", "c"]}]}
+    }"#;
+    let errors = Configuration::parse_reporting_all(text.as_bytes()).unwrap_err();
+    let line = |error: &ConfigurationError| error.place().unwrap().line;
+    let found: Vec<_> = errors
+        .iter()
+        .map(|error| (error.path().to_string(), line(error)))
+        .collect();
+    for expected in [
+        ("identity.missing", 2),
+        ("pins.a[0]", 3),
+        ("pins.a[1]", 3),
+        ("pins.b", 3),
+        ("pins[\" c\"]", 3),
+        ("headers.set.host", 4),
+        ("headers.strip[0]", 4),
+        ("revoked[0]", 5),
+        ("revoked[1].issuer", 5),
+        ("revoked[1].serial", 5),
+        ("audit.logs", 6),
+        ("certificates", 6),
+        ("authorization.rules[0].name", 7),
+        ("authorization.rules[0].paths[0]", 7),
+        ("authorization.rules[0].paths[2]", 7),
+    ] {
+        let expected = (expected.0.to_owned(), expected.1);
+        assert!(found.contains(&expected), "{expected:?}: {found:?}");
+    }
+    assert_eq!(found.len(), 15, "{found:?}");
+}
+
+#[test]
+fn what_is_accepted_does_not_depend_on_how_many_errors_are_asked_for() {
+    for text in [
+        "",
+        "{}",
+        "{",
+        "{} x",
+        r#"{"audit": {}, "audit": {}}"#,
+        r#"{"pins": {"a": []}}"#,
+    ] {
+        let one = Configuration::parse(text.as_bytes());
+        match (one, Configuration::parse_reporting_all(text.as_bytes())) {
+            (Ok(one), Ok(all)) => assert_eq!(one, all),
+            (Err(one), Err(all)) => assert!(all.contains(&one), "{text}: {one} {all:?}"),
+            (one, all) => panic!("{text}: {one:?} {all:?}"),
+        }
+    }
 }

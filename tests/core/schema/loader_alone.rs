@@ -3,7 +3,10 @@
 /// Documents that the schema accepts, and what the loader says of them.
 pub(super) const LOADER_ALONE: &[(&str, &str)] = &[
     // A reader of JSON keeps one of two equal keys, so no schema sees both.
-    (r#"{"headers": {}, "headers": {}}"#, "duplicate field"),
+    (
+        r#"{"headers": {}, "headers": {}}"#,
+        "twice, expected each key once",
+    ),
     (
         r#"{"pins": {"a": ["sha256:0000000000000000000000000000000000000000000000000000000000000000"],
                      "a": ["sha256:0000000000000000000000000000000000000000000000000000000000000000"]}}"#,
@@ -86,6 +89,6 @@ pub(super) const LOADER_ALONE: &[(&str, &str)] = &[
     // A whole number that is written as another one.
     (
         r#"{"rate_limit": {"default": {"rate": "1/s", "burst": 1.0}}}"#,
-        "invalid type: floating point",
+        "expected a whole number from 0 to 1000000",
     ),
 ];

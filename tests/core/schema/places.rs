@@ -44,16 +44,6 @@ impl Place {
             .collect()
     }
 
-    /// Whether this place is the one of that document.
-    pub(super) fn is_in(&self, document: &Value) -> bool {
-        self.at == *document
-    }
-
-    /// Whether a string can be right here.
-    pub(super) fn takes_strings(&self) -> bool {
-        self.good.iter().any(Value::is_string)
-    }
-
     fn is_key(&self) -> bool {
         self.at.to_string().contains(r#""@":"#)
     }
