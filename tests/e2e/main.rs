@@ -33,6 +33,7 @@ mod hostile;
 mod identity;
 mod istio;
 mod kubernetes;
+mod last_word;
 mod limits;
 mod load;
 mod migration;
