@@ -39,6 +39,7 @@ mod load;
 mod migration;
 mod module;
 mod monitoring;
+mod odd_proxy;
 mod older_envoy;
 mod pages;
 mod policy;
