@@ -1,47 +1,58 @@
 //! What Envoy knows of a connection and of the time.
 
-use proxy_wasm_abi::Answers;
+use std::time::UNIX_EPOCH;
+
+use proxy_wasm::hostcalls;
 
 use crate::certificate::Timestamp;
 use crate::identity::{ConnectionAttributes, DirectPeer};
 use crate::limit::Nanoseconds;
 use crate::reason::Reason;
 
+use super::sdk_gaps::property;
+
 /// Asks Envoy for the least that tells who is there: each answer costs a copy into the VM.
 pub(super) fn read_direct_peer(
     forwarded: impl FnOnce() -> Option<Vec<u8>>,
-    answers: &Answers,
 ) -> Result<Result<Option<DirectPeer>, Reason>, Reason> {
-    let certificate = attribute(b"connection\0peer_certificate", answers)?;
+    let certificate = attribute(b"connection\0peer_certificate")?;
     let digest = match certificate {
         Some(_) => None,
-        None => attribute(b"connection\0sha256_peer_certificate_digest", answers)?,
+        None => attribute(b"connection\0sha256_peer_certificate_digest")?,
     };
-    let principal = match certificate.or(digest) {
+    let principal = match certificate.as_ref().or(digest.as_ref()) {
         Some(_) => None,
-        None => attribute(b"filter_state\0io.istio.peer_principal", answers)?,
+        None => attribute(b"filter_state\0io.istio.peer_principal")?,
     };
-    let valid = attribute(b"connection\0peer_certificate_valid", answers)?;
+    let valid = attribute(b"connection\0peer_certificate_valid")?;
     let attributes = ConnectionAttributes {
-        peer_certificate: certificate,
+        peer_certificate: certificate.as_deref(),
         peer_certificate_valid: valid.map(|bytes| bytes == [1]),
-        sha256_peer_certificate_digest: digest,
-        peer_principal: principal,
+        sha256_peer_certificate_digest: digest.as_deref(),
+        peer_principal: principal.as_deref(),
     };
     // Envoy 1.38 and later show the certificate itself.
     let forwarded = certificate.is_none().then(forwarded).flatten();
     Ok(DirectPeer::read(&attributes, forwarded.as_deref()))
 }
 
-pub(super) fn connection_id(answers: &Answers) -> Result<Option<u64>, Reason> {
-    let bytes = attribute(b"connection\0id", answers)?;
+/// Envoy's number for the connection.
+pub(super) fn connection_id() -> Result<Option<u64>, Reason> {
+    let bytes = attribute(b"connection\0id")?;
     Ok(bytes.and_then(|bytes| bytes.try_into().ok().map(u64::from_le_bytes)))
 }
 
-/// An attribute of Envoy, by its path with NUL between the parts; an empty one is none.
-pub(super) fn attribute<'a>(path: &[u8], answers: &'a Answers) -> Result<Option<&'a [u8]>, Reason> {
-    let bytes = answers.property(path)?;
+/// An attribute of Envoy, by its path with a NUL between the parts; an empty one is none.
+pub(super) fn attribute(path: &[u8]) -> Result<Option<Vec<u8>>, Reason> {
+    let bytes = property(path)?;
     Ok(bytes.filter(|bytes| !bytes.is_empty()))
+}
+
+/// Envoy's wall clock.
+pub(super) fn now() -> Result<Nanoseconds, Reason> {
+    let since = hostcalls::get_current_time()?.duration_since(UNIX_EPOCH);
+    let nanoseconds = since.map_err(|_| Reason::InternalError)?.as_nanos();
+    Nanoseconds::try_from(nanoseconds).map_err(|_| Reason::InternalError)
 }
 
 /// The whole seconds of a moment.

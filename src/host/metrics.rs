@@ -2,7 +2,8 @@
 
 use std::cell::Cell;
 
-use proxy_wasm_abi::calls;
+use proxy_wasm::hostcalls;
+use proxy_wasm::types::MetricType;
 
 use crate::report::Counter;
 
@@ -16,7 +17,7 @@ pub(super) struct Metrics {
 impl Metrics {
     pub(super) fn define() -> Self {
         let define = |counter: Counter| {
-            let id = calls::define_counter(&counter.name());
+            let id = hostcalls::define_metric(MetricType::Counter, &counter.name());
             id.ok().map(|id| (counter, id))
         };
         Self {
@@ -49,7 +50,7 @@ impl Metrics {
         let mut ids = self.ids.iter();
         if let Some((_, id)) = ids.find(|(known, _)| *known == counter) {
             let number = i64::try_from(number).unwrap_or(i64::MAX);
-            let _ = calls::increment_counter(*id, number);
+            let _ = hostcalls::increment_metric(*id, number);
         }
     }
 }

@@ -1,307 +1,131 @@
 //! The proxy-wasm side: reads what Envoy knows, asks the core, does what it says.
-
-use std::cell::{Cell, RefCell};
-use std::rc::Rc;
-
-use proxy_wasm_abi::calls::{self, HeaderMap, Level, Status};
-use proxy_wasm_abi::{Action, Answers, Filter, filter};
+//!
+//! Of the SDK only the functions that take and give bytes are used: those with strings panic on a header byte above 0x7f,
+//! and one panic ends the worker's VM for every client. What else the SDK lacks is in `sdk_gaps`. The functions that are
+//! used panic on a status that their contract does not name. Envoy gives none: adding and removing fail only where there
+//! is no header map, and the rest not at all.
+//!
+//! `wasm-build.sh` lists the callbacks that the module exports: a callback that is new here is called when it is
+//! listed there.
 
 mod attributes;
 mod metrics;
+mod plugin;
 mod refusal;
+mod sdk_gaps;
 mod shared_table;
 
-use crate::certificate::Timestamp;
+use std::rc::Rc;
+use std::time::Duration;
+
+use proxy_wasm::hostcalls;
+use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::types::{Action, BufferType, ContextType, LogLevel, MapType};
+
 use crate::config::Configuration;
-use crate::decide::ConnectionClient;
-use crate::decide::Headers;
-use crate::decide::Outcome;
-use crate::decide::{Connection, RecentConnections};
-use crate::limit::Charge;
-use crate::limit::Nanoseconds;
 use crate::reason::Reason;
-use crate::report;
-use crate::report::Counter;
-use crate::report::LogLimit;
-use crate::request::RequestHead;
 
-use attributes::{attribute, connection_id, read_direct_peer, timestamp};
-use metrics::Metrics;
-use refusal::Refusal;
+use plugin::Plugin;
+use refusal::{Refusal, ResponseHeaders};
 
-/// How late a counter may be, in milliseconds.
-const TICK: u32 = 250;
+/// How late a counter may be.
+const TICK: Duration = Duration::from_millis(250);
 
-filter!(Plugin);
+proxy_wasm::main! {{
+    // Also sends the message of a panic to the proxy's log.
+    proxy_wasm::set_log_level(LogLevel::Info);
+    proxy_wasm::set_root_context(|_| Box::new(Root { plugin: None }));
+}}
 
-/// A failed host call is a state that should not be.
-impl From<Status> for Reason {
-    fn from(_: Status) -> Self {
-        Self::InternalError
+/// The context of a plugin configuration on one worker; without a plugin until a configuration is accepted.
+struct Root {
+    plugin: Option<Rc<Plugin>>,
+}
+
+impl Context for Root {}
+
+impl RootContext for Root {
+    fn on_configure(&mut self, size: usize) -> bool {
+        let configuration = read_configuration(size);
+        if let Err(error) = &configuration {
+            log::error!("mtls-identity: configuration refused: {error}");
+        }
+        self.plugin = configuration.ok().map(Plugin::new).map(Rc::new);
+        if self.plugin.is_some() {
+            // Without the tick only counts are lost.
+            let _ = hostcalls::set_tick_period(TICK);
+        }
+        self.plugin.is_some()
     }
-}
 
-/// What all requests of one configuration share on one worker.
-struct Plugin {
-    configuration: Configuration,
-    metrics: Metrics,
-    connections: RefCell<RecentConnections>,
-    /// Denials have a gate of their own: what is allowed cannot cut them.
-    denials: RefCell<LogLimit>,
-    others: RefCell<LogLimit>,
-    former_record: Cell<Vec<u8>>,
-}
-
-/// Headers for the response.
-type Told = Vec<(&'static str, String)>;
-
-impl Filter for Plugin {
-    type Kept = Told;
-
-    fn configure(size: usize, answers: &Answers) -> Option<Self> {
-        match read_configuration(size, answers) {
-            Ok(configuration) => {
-                if configuration.filter.limits.is_anybody_limited() {
-                    shared_table::create(answers);
-                }
-                // Without the tick only counts are lost.
-                let _ = calls::set_tick_period(TICK);
-                Some(Self::of(configuration))
-            }
-            Err(error) => {
-                let line = format!("mtls-identity: configuration refused: {error}");
-                // A log line that cannot be written changes nothing: Envoy says that it was refused.
-                let _ = calls::log(Level::Critical, line.as_bytes());
-                None
-            }
+    fn on_tick(&mut self) {
+        if let Some(plugin) = &self.plugin {
+            plugin.flush();
         }
     }
 
-    fn tick(&self) {
-        self.flush();
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
     }
 
-    fn request_headers(&self, answers: &Answers) -> (Action, Option<Told>) {
-        match self.serve(answers) {
-            Ok(told) => (Action::Continue, (!told.is_empty()).then_some(told)),
-            Err(refusal) => (refusal.answer(), None),
-        }
-    }
-
-    fn request_trailers(&self, answers: &Answers) -> Action {
-        match self.strip_trailers(answers) {
-            Ok(()) => Action::Continue,
-            Err(reason) => Refusal::of(reason).answer(),
-        }
-    }
-
-    fn response_headers(&self, told: Told) {
-        for (name, value) in told {
-            // What a client is told of its limit decides nothing.
-            let _ = calls::replace_header(HeaderMap::Response, name.as_bytes(), value.as_bytes());
-        }
-    }
-
-    fn refuse_unconfigured() -> Action {
-        Refusal::of(Reason::InternalError).answer()
+    fn create_http_context(&self, _id: u32) -> Option<Box<dyn HttpContext>> {
+        Some(Box::new(Exchange {
+            plugin: self.plugin.clone(),
+            response_headers: Vec::new(),
+        }))
     }
 }
 
-/// The configuration is replaced, and its last request has ended: what was gathered under it is written before it goes.
-/// (Envoy would also call `on_done`, but for each request as well.)
-impl Drop for Plugin {
-    fn drop(&mut self) {
-        self.flush();
-    }
-}
-
-/// A configuration of which Envoy gives less than it announced must not be taken for `{}`.
-fn read_configuration(size: usize, answers: &Answers) -> Result<Configuration, String> {
-    let bytes = answers.plugin_configuration(size).unwrap_or_default();
+/// The configuration that the proxy has ready, of `size` bytes. One of which it gives less must not be taken for `{}`.
+fn read_configuration(size: usize) -> Result<Configuration, String> {
+    let bytes = hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size);
+    let bytes = bytes.ok().flatten().unwrap_or_default();
     if bytes.len() != size {
         return Err(format!("found {} bytes, expected {size}", bytes.len()));
     }
-    Configuration::parse(bytes).map_err(|error| error.to_string())
+    Configuration::parse(&bytes).map_err(|error| error.to_string())
 }
 
-impl Plugin {
-    fn of(configuration: Configuration) -> Self {
-        Self {
-            configuration,
-            metrics: Metrics::define(),
-            connections: RefCell::default(),
-            denials: RefCell::default(),
-            others: RefCell::default(),
-            former_record: Cell::default(),
-        }
-    }
+/// The context of one request and its response.
+struct Exchange {
+    plugin: Option<Rc<Plugin>>,
+    response_headers: ResponseHeaders,
+}
 
-    /// Strips, decides, sets, and writes down what was done: the headers for the response of a request
-    /// that may go on.
-    fn serve(&self, answers: &Answers) -> Result<Told, Refusal> {
-        let map = answers.header_map(HeaderMap::Request).unwrap_or_default();
-        let (head, now) = match (RequestHead::read(map), calls::now()) {
-            (Some(head), Ok(now)) if !head.is_empty() => (head, now),
-            _ => return Err(self.failed()),
-        };
-        let outcome = match self.apply(&head, now, answers) {
-            Ok(outcome) => outcome,
-            Err(reason) => Outcome::refused(reason),
-        };
-        self.write_down(&outcome, &head, timestamp(now), answers);
-        let told = |allowance| self.configuration.filter.limit_headers(allowance);
-        let headers = outcome.allowance.as_ref().map(told).unwrap_or_default();
-        match outcome.decision.reason() {
-            None => Ok(headers),
-            Some(reason) => Err(Refusal { reason, headers }),
-        }
-    }
-
-    /// A request of which not enough is known for a record.
-    fn failed(&self) -> Refusal {
-        self.metrics.count(Counter::Deny(Reason::InternalError));
-        Refusal::of(Reason::InternalError)
-    }
-
-    /// Strips, decides and sets; an error is a failed call.
-    fn apply(
-        &self,
-        head: &RequestHead<'_>,
-        now: Nanoseconds,
-        answers: &Answers,
-    ) -> Result<Outcome<'_>, Reason> {
-        self.strip(HeaderMap::Request, head)?;
-        let client = self.client(head, timestamp(now), answers)?;
-        let charge = |charge: &Charge| shared_table::charge(charge, now, answers);
-        let outcome = self
-            .configuration
-            .filter
-            .decide(head, timestamp(now), &client, charge);
-        set(&outcome.headers)?;
-        Ok(outcome)
-    }
-
-    fn strip(&self, map: HeaderMap, head: &RequestHead<'_>) -> Result<(), Reason> {
-        let mut stripped = false;
-        for name in self.configuration.filter.owned_names(head) {
-            calls::remove_header(map, name)?;
-            stripped = true;
-        }
-        if stripped {
-            self.metrics.count(Counter::Stripped);
-        }
-        Ok(())
-    }
-
-    /// Trailers may end up among the headers (RFC 9110 section 6.5.2), so they carry no identity either.
-    fn strip_trailers(&self, answers: &Answers) -> Result<(), Reason> {
-        let map = answers.header_map(HeaderMap::RequestTrailers)?;
-        let trailers = RequestHead::read(map).ok_or(Reason::InternalError)?;
-        self.strip(HeaderMap::RequestTrailers, &trailers)
-    }
-
-    /// Who the request comes from; an error is a failed call.
-    fn client(
-        &self,
-        head: &RequestHead<'_>,
-        now: Timestamp,
-        answers: &Answers,
-    ) -> Result<Rc<ConnectionClient>, Reason> {
-        let id = connection_id(answers)?;
-        let mut connections = self.connections.borrow_mut();
-        match id.and_then(|id| connections.known(id)) {
-            Some(known) => Ok(known.client(&self.configuration.filter, || head.forwarded())),
-            None => self.newcomer(id, &mut connections, head, now, answers),
-        }
-    }
-
-    /// The same for a connection that is not remembered; kept apart from what every request runs through.
-    #[cold]
-    #[inline(never)]
-    fn newcomer(
-        &self,
-        id: Option<u64>,
-        connections: &mut RecentConnections,
-        head: &RequestHead<'_>,
-        now: Timestamp,
-        answers: &Answers,
-    ) -> Result<Rc<ConnectionClient>, Reason> {
-        let forwarded = || head.forwarded();
-        let direct = match read_direct_peer(forwarded, answers)? {
-            Ok(Some(direct)) => direct,
-            nobody => return Ok(Rc::new(self.configuration.filter.client(&nobody, None))),
-        };
-        let mut connection = Connection::of(direct);
-        let client = connection.client(&self.configuration.filter, forwarded);
-        if let (Some(id), Some(certificate)) = (id, client.direct_certificate()) {
-            self.metrics.count(Counter::CertificateParsed);
-            if !client.speaks_for_others() && certificate.expires_soon(now) {
-                self.metrics.count(Counter::CertificateExpiresSoon);
-            }
-            // Who is refused in any case must not displace who is served.
-            if client.validated.is_ok() {
-                connections.remember(id, connection);
-            }
-        }
-        Ok(client)
-    }
-
-    /// Counters and records never decide: what cannot be written is not.
-    fn write_down(
-        &self,
-        outcome: &Outcome<'_>,
-        head: &RequestHead<'_>,
-        now: Timestamp,
-        answers: &Answers,
-    ) {
-        Counter::of(&outcome.decision).for_each(|counter| self.metrics.count(counter));
-        let rules = &self.configuration.audit;
-        let gate = match outcome.decision.reason() {
-            Some(_) => &self.denials,
-            None => &self.others,
-        };
-        let logs = rules.logs(&outcome.decision) && gate.borrow_mut().admits(now);
-        if !logs && !rules.access_log {
-            return;
-        }
-        let client = attribute(b"source\0address", answers).ok().flatten();
-        let former = self.former_record.take();
-        let record = report::record(&outcome.decision, head, client.unwrap_or_default(), former);
-        if rules.access_log {
-            let _ = calls::set_property(b"mtls_identity", &record);
-        }
-        if logs {
-            let level = match outcome.decision.reason() {
-                Some(_) => Level::Warn,
-                None => Level::Info,
-            };
-            let _ = calls::log(level, &record);
-        }
-        self.former_record.set(record);
-    }
-
-    /// Writes what was gathered.
-    fn flush(&self) {
-        self.metrics.flush();
-        self.log_suppressed();
-    }
-
-    fn log_suppressed(&self) {
-        let gates = [&self.denials, &self.others];
-        let count: u64 = gates
-            .map(|gate| gate.borrow_mut().take_suppressed())
-            .iter()
-            .sum();
-        if count > 0 {
-            let _ = calls::log(Level::Warn, report::suppressed(count).as_bytes());
-        }
+impl Exchange {
+    /// A request that comes before any configuration is refused.
+    fn plugin(&self) -> Result<&Plugin, Reason> {
+        self.plugin.as_deref().ok_or(Reason::InternalError)
     }
 }
 
-fn set(headers: &Headers) -> Result<(), Reason> {
-    for (name, value) in headers {
-        // Of the request's own header with this name nothing is left, so that none has to be looked for.
-        calls::add_header(HeaderMap::Request, name.as_bytes(), value.as_bytes())?;
+impl Context for Exchange {}
+
+impl HttpContext for Exchange {
+    fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
+        let served = self.plugin().map_err(Refusal::new).and_then(Plugin::serve);
+        match served {
+            Ok(response_headers) => {
+                self.response_headers = response_headers;
+                Action::Continue
+            }
+            Err(refusal) => refusal.answer(),
+        }
     }
-    Ok(())
+
+    fn on_http_request_trailers(&mut self, _count: usize) -> Action {
+        match self.plugin().and_then(Plugin::strip_trailers) {
+            Ok(()) => Action::Continue,
+            Err(reason) => Refusal::new(reason).answer(),
+        }
+    }
+
+    fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
+        for (name, value) in self.response_headers.drain(..) {
+            let value = Some(value.as_bytes());
+            // What a client is told of its limit decides nothing.
+            let _ = hostcalls::set_map_value_bytes(MapType::HttpResponseHeaders, name, value);
+        }
+        Action::Continue
+    }
 }

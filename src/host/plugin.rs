@@ -1,0 +1,213 @@
+//! What is done with the requests of one configuration on one worker.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use log::Level;
+use proxy_wasm::hostcalls;
+use proxy_wasm::types::MapType;
+
+use crate::certificate::Timestamp;
+use crate::config::Configuration;
+use crate::decide::{Connection, ConnectionClient, Headers, Outcome, RecentConnections};
+use crate::limit::{Charge, Nanoseconds};
+use crate::reason::Reason;
+use crate::report::{self, Counter, LogLimit};
+use crate::request::RequestHead;
+
+use super::attributes::{attribute, connection_id, now, read_direct_peer, timestamp};
+use super::metrics::Metrics;
+use super::refusal::{Refusal, ResponseHeaders};
+use super::sdk_gaps::{header_map, set_property};
+use super::shared_table;
+
+/// The record's filter state, `wasm.mtls_identity`; that of a header is `wasm.mtls_identity.<name>`.
+const STATE: &str = "mtls_identity";
+
+/// A configuration that serves, and what all of its requests on one worker share.
+pub(super) struct Plugin {
+    configuration: Configuration,
+    metrics: Metrics,
+    connections: RefCell<RecentConnections>,
+    /// Log lines of denials have a limit of their own, so that lines of allowed requests cannot push them out.
+    denials: RefCell<LogLimit>,
+    others: RefCell<LogLimit>,
+    /// The memory of the record before: each record is written in the place of the former.
+    former_record: Cell<Vec<u8>>,
+}
+
+/// The configuration is replaced, and its last request has ended: what was counted under it is written before it goes.
+/// (Envoy would also call `on_done`, but for each request as well.)
+impl Drop for Plugin {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}
+
+impl Plugin {
+    /// Makes the table of limits ready if the configuration has any limit.
+    pub(super) fn new(configuration: Configuration) -> Self {
+        if configuration.filter.limits.is_anybody_limited() {
+            shared_table::create();
+        }
+        Self {
+            configuration,
+            metrics: Metrics::define(),
+            connections: RefCell::default(),
+            denials: RefCell::default(),
+            others: RefCell::default(),
+            former_record: Cell::default(),
+        }
+    }
+
+    /// Strips, decides, sets, and records what was done. Returns the headers for the response of a request that may go
+    /// on.
+    pub(super) fn serve(&self) -> Result<ResponseHeaders, Refusal> {
+        let (Ok(map), Ok(now)) = (header_map(MapType::HttpRequestHeaders), now()) else {
+            return Err(self.refuse_unread());
+        };
+        let head = RequestHead::read(&map).filter(|head| !head.is_empty());
+        let head = head.ok_or_else(|| self.refuse_unread())?;
+        let outcome = self.apply(&head, now).unwrap_or_else(Outcome::refused);
+        self.record(&outcome, &head, timestamp(now));
+        let limit_headers = |allowance| self.configuration.filter.limit_headers(allowance);
+        let headers = outcome.allowance.as_ref().map(limit_headers);
+        let headers = headers.unwrap_or_default();
+        match outcome.decision.reason() {
+            None => Ok(headers),
+            Some(reason) => Err(Refusal { reason, headers }),
+        }
+    }
+
+    /// Refuses a request of which not enough is known for a record.
+    fn refuse_unread(&self) -> Refusal {
+        self.metrics.count(Counter::Deny(Reason::InternalError));
+        Refusal::new(Reason::InternalError)
+    }
+
+    /// Strips, decides and sets; an error is a failed call.
+    fn apply(&self, head: &RequestHead<'_>, now: Nanoseconds) -> Result<Outcome<'_>, Reason> {
+        self.strip(MapType::HttpRequestHeaders, head)?;
+        let client = self.client(head, timestamp(now))?;
+        let charge = |charge: &Charge| shared_table::charge(charge, now);
+        let filter = &self.configuration.filter;
+        let outcome = filter.decide(head, timestamp(now), &client, charge);
+        set(&outcome.headers)?;
+        Ok(outcome)
+    }
+
+    fn strip(&self, map: MapType, head: &RequestHead<'_>) -> Result<(), Reason> {
+        let mut stripped = false;
+        for name in self.configuration.filter.owned_names(head) {
+            let name = str::from_utf8(name).map_err(|_| Reason::InternalError)?;
+            hostcalls::remove_map_value(map, name)?;
+            stripped = true;
+        }
+        if stripped {
+            self.metrics.count(Counter::Stripped);
+        }
+        Ok(())
+    }
+
+    /// Strips trailers as well: they may end up among the headers (RFC 9110 section 6.5.2).
+    pub(super) fn strip_trailers(&self) -> Result<(), Reason> {
+        let map = header_map(MapType::HttpRequestTrailers)?;
+        let trailers = RequestHead::read(&map).ok_or(Reason::InternalError)?;
+        self.strip(MapType::HttpRequestTrailers, &trailers)
+    }
+
+    /// Who the request comes from; an error is a failed call.
+    fn client(
+        &self,
+        head: &RequestHead<'_>,
+        now: Timestamp,
+    ) -> Result<Rc<ConnectionClient>, Reason> {
+        let id = connection_id()?;
+        let mut connections = self.connections.borrow_mut();
+        match id.and_then(|id| connections.known(id)) {
+            Some(known) => Ok(known.client(&self.configuration.filter, || head.forwarded())),
+            None => self.new_client(id, &mut connections, head, now),
+        }
+    }
+
+    /// The same for a connection that is not remembered; kept apart from what every request runs through.
+    #[cold]
+    #[inline(never)]
+    fn new_client(
+        &self,
+        id: Option<u64>,
+        connections: &mut RecentConnections,
+        head: &RequestHead<'_>,
+        now: Timestamp,
+    ) -> Result<Rc<ConnectionClient>, Reason> {
+        let forwarded = || head.forwarded();
+        let direct = match read_direct_peer(forwarded)? {
+            Ok(Some(direct)) => direct,
+            nobody => return Ok(Rc::new(self.configuration.filter.client(&nobody, None))),
+        };
+        let mut connection = Connection::of(direct);
+        let client = connection.client(&self.configuration.filter, forwarded);
+        if let (Some(id), Some(certificate)) = (id, client.direct_certificate()) {
+            self.metrics.count(Counter::CertificateParsed);
+            if !client.speaks_for_others() && certificate.expires_soon(now) {
+                self.metrics.count(Counter::CertificateExpiresSoon);
+            }
+            // A connection that is always refused must not take the place of one that is served.
+            if client.validated.is_ok() {
+                connections.remember(id, connection);
+            }
+        }
+        Ok(client)
+    }
+
+    /// Counts and records a decision. Counters and records never decide: one that cannot be written is left out.
+    fn record(&self, outcome: &Outcome<'_>, head: &RequestHead<'_>, now: Timestamp) {
+        Counter::of(&outcome.decision).for_each(|counter| self.metrics.count(counter));
+        let rules = &self.configuration.audit;
+        let (level, limit) = match outcome.decision.reason() {
+            Some(_) => (Level::Warn, &self.denials),
+            None => (Level::Info, &self.others),
+        };
+        let logs = rules.logs(&outcome.decision) && limit.borrow_mut().admits(now);
+        if !logs && !rules.access_log {
+            return;
+        }
+        let client = attribute(b"source\0address").ok().flatten();
+        let client = client.unwrap_or_default();
+        let former = self.former_record.take();
+        let record = report::record(&outcome.decision, head, &client, former);
+        if rules.access_log {
+            let _ = set_property(STATE.as_bytes(), &record);
+        }
+        if logs {
+            log::log!(level, "{}", String::from_utf8_lossy(&record));
+        }
+        self.former_record.set(record);
+    }
+
+    /// Writes what was counted since the last time.
+    pub(super) fn flush(&self) {
+        self.metrics.flush();
+        let limits = [&self.denials, &self.others];
+        let counts = limits.map(|limit| limit.borrow_mut().take_suppressed());
+        let count: u64 = counts.iter().sum();
+        if count > 0 {
+            log::warn!("{}", report::suppressed(count));
+        }
+    }
+}
+
+/// Sets headers, and beside each its filter state, from which the route configuration writes it once more behind all
+/// that routes may write. Envoy takes any name of a header for a state's.
+fn set(headers: &Headers) -> Result<(), Reason> {
+    let mut path = format!("{STATE}.").into_bytes();
+    let prefix = path.len();
+    for (name, value) in headers {
+        // All headers of this name were removed, so that adding is enough and Envoy need not look for one.
+        hostcalls::add_map_value_bytes(MapType::HttpRequestHeaders, name, value.as_bytes())?;
+        path.truncate(prefix);
+        path.extend_from_slice(name.as_bytes());
+        set_property(&path, value.as_bytes())?;
+    }
+    Ok(())
+}
