@@ -29,6 +29,15 @@ impl Evidence<'_> {
         self.checks.as_ref().map(|checks| &checks.identity)
     }
 
+    /// What tells this client from others in the log: its certificate, or else its address without the port.
+    pub fn log_source<'a>(&'a self, address: &'a [u8]) -> &'a [u8] {
+        if let Some(certificate) = self.peer.as_ref().and_then(Peer::certificate) {
+            return certificate.spki_sha256();
+        }
+        let port = address.iter().rposition(|&byte| byte == b':');
+        port.and_then(|port| address.get(..port)).unwrap_or(address)
+    }
+
     /// The names of what would have been denied.
     pub fn observed_names(&self) -> Vec<&'static str> {
         self.observed.iter().map(|reason| reason.as_str()).collect()

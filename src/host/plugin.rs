@@ -19,7 +19,7 @@ use super::attributes::{attribute, connection_id, now, read_direct_peer, timesta
 use super::metrics::Metrics;
 use super::refusal::{Refusal, ResponseHeaders};
 use super::sdk_gaps::{header_map, set_property};
-use super::shared_table;
+use super::shared_table::SharedTable;
 
 /// The record's filter state, `wasm.mtls_identity`; that of a header is `wasm.mtls_identity.<name>`.
 const STATE: &str = "mtls_identity";
@@ -28,6 +28,7 @@ const STATE: &str = "mtls_identity";
 pub(super) struct Plugin {
     configuration: Configuration,
     metrics: Metrics,
+    table: Option<SharedTable>,
     connections: RefCell<RecentConnections>,
     /// Log lines of denials have a limit of their own, so that lines of allowed requests cannot push them out.
     denials: RefCell<LogLimit>,
@@ -47,10 +48,9 @@ impl Drop for Plugin {
 impl Plugin {
     /// Makes the table of limits ready if the configuration has any limit.
     pub(super) fn new(configuration: Configuration) -> Self {
-        if configuration.filter.limits.is_anybody_limited() {
-            shared_table::create();
-        }
+        let is_limited = configuration.filter.limits.is_anybody_limited();
         Self {
+            table: is_limited.then(SharedTable::open),
             configuration,
             metrics: Metrics::define(),
             connections: RefCell::default(),
@@ -89,7 +89,10 @@ impl Plugin {
     fn apply(&self, head: &RequestHead<'_>, now: Nanoseconds) -> Result<Outcome<'_>, Reason> {
         self.strip(MapType::HttpRequestHeaders, head)?;
         let client = self.client(head, timestamp(now))?;
-        let charge = |charge: &Charge| shared_table::charge(charge, now);
+        let charge = |charge: &Charge<'_>| {
+            let table = self.table.as_ref().ok_or(Reason::InternalError)?;
+            table.charge(charge, now)
+        };
         let filter = &self.configuration.filter;
         let outcome = filter.decide(head, timestamp(now), &client, charge);
         set(&outcome.headers)?;
@@ -152,10 +155,7 @@ impl Plugin {
             if !client.speaks_for_others() && certificate.expires_soon(now) {
                 self.metrics.count(Counter::CertificateExpiresSoon);
             }
-            // A connection that is always refused must not take the place of one that is served.
-            if client.validated.is_ok() {
-                connections.remember(id, connection);
-            }
+            connections.remember(id, connection);
         }
         Ok(client)
     }
@@ -168,12 +168,18 @@ impl Plugin {
             Some(_) => (Level::Warn, &self.denials),
             None => (Level::Info, &self.others),
         };
-        let logs = rules.logs(&outcome.decision) && limit.borrow_mut().admits(now);
-        if !logs && !rules.access_log {
+        let could_log = rules.logs(&outcome.decision);
+        if !could_log && !rules.access_log {
             return;
         }
         let client = attribute(b"source\0address").ok().flatten();
         let client = client.unwrap_or_default();
+        let source = outcome.decision.evidence().log_source(&client);
+        let reason = outcome.decision.reason();
+        let logs = could_log && limit.borrow_mut().admits(now, reason, source);
+        if !logs && !rules.access_log {
+            return;
+        }
         let former = self.former_record.take();
         let record = report::record(&outcome.decision, head, &client, former);
         if rules.access_log {
