@@ -1,22 +1,25 @@
 //! What a certificate says (RFC 5280): its names, its validity, its digests. x509-parser reads the bytes.
 
 mod attribute_type;
+mod ecdsa_twin;
 mod element;
 mod fields;
 mod name;
 mod name_text;
 mod peer_certificate;
 pub mod pem;
+mod serial_number;
 mod spiffe;
 mod subject_alt_name;
 mod timestamp;
 
 pub use attribute_type::AttributeType;
+pub use ecdsa_twin::Twins;
 pub use element::DerError;
 pub use name::{AttributeValue, ComparableName, DistinguishedName, NameError};
 pub use name_text::{NameTextError, parse as parse_name};
-pub(crate) use peer_certificate::magnitude;
 pub use peer_certificate::{CertificateError, MAXIMUM_DER, PeerCertificate};
+pub use serial_number::SerialNumber;
 pub use spiffe::{SpiffeId, SpiffeIdError};
 pub use subject_alt_name::{SubjectAltName, SubjectAltNameError};
 pub use timestamp::Timestamp;

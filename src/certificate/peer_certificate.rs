@@ -3,16 +3,19 @@
 //! The proxy's TLS has admitted the certificate. Whether its issuer kept every rule of RFC 5280 is not this filter's to
 //! punish, so what names nobody is not looked at, and a name is judged when it is asked for.
 
+use std::cell::OnceCell;
 use std::fmt;
 
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::attribute_type::AttributeType;
+use super::ecdsa_twin::Twins;
 use super::element::DerError;
 use super::fields::Fields;
 use super::name::{AttributeValue, DistinguishedName, NameError};
 use super::pem::{self, PemError};
+use super::serial_number::SerialNumber;
 use super::spiffe::SpiffeId;
 use super::subject_alt_name::{SubjectAltName, SubjectAltNameError};
 use super::timestamp::Timestamp;
@@ -62,12 +65,13 @@ pub struct PeerCertificate {
     der: Vec<u8>,
     subject: Result<DistinguishedName, NameError>,
     issuer: Result<DistinguishedName, NameError>,
-    serial_number: Vec<u8>,
+    serial_number: SerialNumber,
     not_before: Timestamp,
     not_after: Timestamp,
     subject_alt_name: Result<SubjectAltName, SubjectAltNameError>,
     sha256: [u8; 32],
     spki_sha256: [u8; 32],
+    twins: OnceCell<Twins>,
 }
 
 impl PeerCertificate {
@@ -91,12 +95,13 @@ impl PeerCertificate {
         Ok(Self {
             subject,
             issuer: DistinguishedName::from_der(fields.issuer),
-            serial_number: fields.serial_number.to_vec(),
+            serial_number: SerialNumber::from_integer(fields.serial_number),
             not_before: fields.not_before,
             not_after: fields.not_after,
             subject_alt_name: names.unwrap_or_else(|| Ok(SubjectAltName::default())),
             sha256: Sha256::digest(&der).into(),
             spki_sha256: Sha256::digest(fields.subject_public_key_info).into(),
+            twins: OnceCell::new(),
             der,
         })
     }
@@ -144,17 +149,9 @@ impl PeerCertificate {
         self.issuer.as_ref().ok()
     }
 
-    /// The serial number, big-endian without leading zeros (RFC 5280 section 4.1.2.2). Of a negative number these are
-    /// the bytes of its two's complement.
-    pub fn serial(&self) -> &[u8] {
-        magnitude(&self.serial_number)
-    }
-
-    /// Whether the serial number is negative, which RFC 5280 forbids and some issuers do.
-    pub fn serial_is_negative(&self) -> bool {
-        self.serial_number
-            .first()
-            .is_some_and(|byte| byte & 0x80 != 0)
+    /// The serial number (RFC 5280 section 4.1.2.2).
+    pub fn serial(&self) -> &SerialNumber {
+        &self.serial_number
     }
 
     /// The first moment of its validity.
@@ -197,6 +194,11 @@ impl PeerCertificate {
         &self.sha256
     }
 
+    /// The certificates that differ in the ECDSA signature only. They are worked out when they are first asked for.
+    pub fn twins(&self) -> &Twins {
+        self.twins.get_or_init(|| Twins::of(&self.der))
+    }
+
     /// SHA-256 of the SubjectPublicKeyInfo in DER (RFC 7469 section 2.4).
     pub fn spki_sha256(&self) -> &[u8; 32] {
         &self.spki_sha256
@@ -210,14 +212,4 @@ impl fmt::Debug for PeerCertificate {
             .field("issuer", &self.issuer.as_ref().map(ToString::to_string))
             .finish_non_exhaustive()
     }
-}
-
-/// A number without its leading zeros.
-pub(crate) fn magnitude(mut bytes: &[u8]) -> &[u8] {
-    while let [0, rest @ ..] = bytes
-        && !rest.is_empty()
-    {
-        bytes = rest;
-    }
-    bytes
 }

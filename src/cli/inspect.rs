@@ -93,7 +93,7 @@ impl Report {
         Self {
             subject: subject.ok().map(ToString::to_string),
             issuer: certificate.issuer().map(ToString::to_string),
-            serial: hex(certificate.serial()),
+            serial: certificate.serial().to_string(),
             not_before: certificate.not_before().to_string(),
             not_after: certificate.not_after().to_string(),
             cn: common_names.collect(),

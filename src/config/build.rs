@@ -13,8 +13,8 @@ use super::strict::Members;
 use super::values;
 use super::{Configuration, ConfigurationError};
 use crate::certificate::SpiffeId;
-use crate::decide::{Filter, HeaderRules, Policy};
-use crate::identity::{Charset, IdentityRules, MapRule, MapSide, Source, User};
+use crate::decide::{Filter, HeaderRules, HeaderText, Policy};
+use crate::identity::{Charset, IdentityRules, MapRule, MapSide, Source, Unmapped, User};
 use crate::limit::{Limit, Quota, Rate, RateLimits};
 use crate::report::AuditRules;
 use crate::request::HeaderName;
@@ -40,6 +40,10 @@ impl Document {
 pub(super) struct Builder {
     errors: Vec<ConfigurationError>,
 }
+
+/// What an entry of `revoked` needs.
+const REVOKED_KEYS: &str =
+    "needs either \"sha256\", or \"issuer\" and one of \"serial\" and \"serials\"";
 
 pub(super) fn top(key: &str) -> Path {
     Path::default().key(key)
@@ -161,15 +165,24 @@ impl Builder {
         let IdentitySection {
             sources,
             map,
+            unmapped,
             multiple_cn,
             charset,
             missing: _,
             anonymous_paths: _,
         } = section;
         self.check_sources(&sources);
+        if map.is_empty() && unmapped == Unmapped::Deny {
+            let path = top("identity").key("unmapped");
+            self.error(
+                &path,
+                "denies every name: add a rule to \"map\", or \"keep\"",
+            );
+        }
         IdentityRules {
             sources,
             map: self.mapping_rules(&map),
+            unmapped,
             multiple_cn,
             charset,
         }
@@ -208,13 +221,23 @@ impl Builder {
     }
 
     fn header_rules(&mut self, section: HeadersSection, charset: Charset) -> Option<HeaderRules> {
-        let HeadersSection { user, set, strip } = section;
+        let HeadersSection {
+            user,
+            set,
+            strip,
+            encoding,
+        } = section;
         let path = top("headers");
         let user = self.keep(&path.key("user"), HeaderName::try_from(user));
         let set = self.map(&path.key("set"), set, header_name);
         let set = set.into_iter().map(|(name, (_, value))| (name, value));
         let strip = self.list(&path.key("strip"), strip, HeaderName::try_from);
-        let rules = HeaderRules::new(user?, set.collect(), &strip, charset);
+        let rules = HeaderRules::new(
+            user?,
+            set.collect(),
+            &strip,
+            HeaderText { charset, encoding },
+        );
         self.keep(&path, rules)
     }
 
@@ -247,26 +270,50 @@ impl Builder {
             sha256,
             issuer,
             serial,
+            serials,
         } = section;
-        match (sha256, issuer, serial) {
+        let serials = match (serial, serials) {
+            (Some(serial), None) => Some(vec![(path.key("serial"), serial)]),
+            (None, Some(serials)) => {
+                let path = path.key("serials");
+                if serials.is_empty() {
+                    self.error(&path, "found an empty list, expected at least one entry");
+                }
+                let serials = serials.into_iter().enumerate();
+                Some(
+                    serials
+                        .map(|(index, serial)| (path.index(index), serial))
+                        .collect(),
+                )
+            }
+            (Some(_), Some(_)) => return self.error(path, REVOKED_KEYS),
+            (None, None) => None,
+        };
+        match (sha256, issuer, serials) {
             (Some(sha256), None, None) => {
                 let fingerprint = values::fingerprint(sha256);
                 into.fingerprints
                     .extend(self.keep(&path.key("sha256"), fingerprint));
             }
-            (None, Some(issuer), Some(serial)) => {
-                let name = self.keep(&path.key("issuer"), values::issuer(issuer));
-                let serial = self.keep(&path.key("serial"), values::serial_number(serial));
-                if let (Some(name), Some(serial)) = (name, serial) {
-                    let names = values::either_order(name);
+            (None, Some(issuer), Some(serials)) => {
+                let Some(name) = self.keep(&path.key("issuer"), values::issuer(issuer)) else {
+                    return;
+                };
+                let mut numbers = BTreeSet::new();
+                for (path, serial) in serials {
+                    numbers.extend(
+                        self.keep(&path, values::serial_numbers(serial))
+                            .unwrap_or_default(),
+                    );
+                }
+                for name in values::either_order(name) {
                     into.serials
-                        .extend(names.map(|name| (name, serial.clone())));
+                        .entry(name)
+                        .or_default()
+                        .extend(numbers.clone());
                 }
             }
-            _ => self.error(
-                path,
-                "needs either \"sha256\", or both \"issuer\" and \"serial\"",
-            ),
+            _ => self.error(path, REVOKED_KEYS),
         }
     }
 

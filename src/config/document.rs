@@ -11,8 +11,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Number;
 
 use super::strict::Members;
-use crate::decide::{Check, HeaderValue, MissingIdentity, ValidationSource};
-use crate::identity::{Charset, MultipleCn, Source};
+use crate::decide::{Check, HeaderEncoding, HeaderValue, MissingIdentity, ValidationSource};
+use crate::identity::{Charset, MultipleCn, Source, Unmapped};
 use crate::limit::ResponseHeaders;
 use crate::report::AuditLog;
 use crate::request::HeaderName;
@@ -78,6 +78,9 @@ pub(super) struct IdentitySection {
     /// From the name in the certificate to the user: exact text or wildcards for whole segments, no regex. The
     /// first rule that matches decides.
     pub(super) map: Vec<MapSection>,
+    /// What happens to a name that no rule of `map` fits: `keep`: it is the user; `deny`: it is refused
+    /// (`invalid_identity`).
+    pub(super) unmapped: Unmapped,
     /// Which commonName counts when there are several (order in the DER). HAProxy and Apache take the first,
     /// Envoy and Go the last.
     pub(super) multiple_cn: MultipleCn,
@@ -96,6 +99,7 @@ impl Default for IdentitySection {
         Self {
             sources: vec![Source::Cn],
             map: Vec::new(),
+            unmapped: Unmapped::default(),
             multiple_cn: MultipleCn::default(),
             charset: Charset::default(),
             missing: MissingIdentity::default(),
@@ -125,6 +129,9 @@ pub(super) struct HeadersSection {
     pub(super) set: Members<HeaderValue>,
     /// More headers to remove from every request.
     pub(super) strip: Vec<String>,
+    /// How a user outside ASCII is written into headers: `utf8`; `latin1`, which Python gateways such as ContextForge
+    /// read (a user that Latin-1 does not have is refused); `percent`: bytes outside ASCII and `%` as `%XX`.
+    pub(super) encoding: HeaderEncoding,
 }
 
 impl Default for HeadersSection {
@@ -133,11 +140,12 @@ impl Default for HeadersSection {
             user: HeaderName::x_ssl_client_s_dn_cn().to_string(),
             set: Members::default(),
             strip: Vec::new(),
+            encoding: HeaderEncoding::default(),
         }
     }
 }
 
-/// Either `sha256`, or both `issuer` and `serial`.
+/// Either `sha256`, or `issuer` and one of `serial` and `serials`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
@@ -147,8 +155,11 @@ pub(super) struct RevokedSection {
     /// The issuer in the form of RFC 4514, as `mtls-identity inspect` prints it. It may be written in either order
     /// (CN first or CN last).
     pub(super) issuer: Option<String>,
-    /// The serial number in hexadecimal. Colons and the prefix `0x` are allowed.
+    /// The serial number in hexadecimal, with its sign. Colons and the prefix `0x` are allowed. Digits only could be
+    /// decimal as well: then both numbers are revoked.
     pub(super) serial: Option<String>,
+    /// Several serial numbers of the issuer.
+    pub(super) serials: Option<Vec<String>>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -1,8 +1,7 @@
 //! The strings of the plugin configuration that no other room reads. Each function says in its error what was found
 //! and what is expected.
 
-use crate::certificate::{self, ComparableName};
-use crate::encoding::bytes_of_written_hex;
+use crate::certificate::{self, ComparableName, SerialNumber};
 use crate::identity::is_token;
 use crate::limit::{Burst, MAXIMUM_REQUESTS};
 use crate::rules::{comparable_group, sha256_of_hex};
@@ -66,16 +65,13 @@ pub(super) fn either_order(name: ComparableName) -> [ComparableName; 2] {
     [name.iter().rev().cloned().collect(), name]
 }
 
-/// A serial number without leading zeros, in every usual writing: with colons or none, with `0x` before it or nothing.
-pub(super) fn serial_number(text: String) -> Result<Vec<u8>, String> {
-    let digits = without_prefix(&text, "0x");
-    let even = match digits.len() % 2 == 1 && !digits.contains(':') {
-        true => format!("0{digits}"),
-        false => digits.to_owned(),
-    };
-    match bytes_of_written_hex(&even) {
-        Some(bytes) if !bytes.is_empty() => Ok(certificate::magnitude(&bytes).to_vec()),
-        _ => Err(format!("found {text:?}, expected hexadecimal digits")),
+/// The serial numbers that a text can mean: hexadecimal with its sign, with colons or none, with `0x` before it or nothing.
+/// Digits only could also be decimal, as `openssl x509 -text` prints them: then both are meant.
+pub(super) fn serial_numbers(text: String) -> Result<Vec<SerialNumber>, String> {
+    let numbers = SerialNumber::readings(&text);
+    match numbers.is_empty() {
+        true => Err(format!("found {text:?}, expected hexadecimal digits")),
+        false => Ok(numbers),
     }
 }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::certificate::pem;
 use crate::certificate::{AttributeType, AttributeValue, DistinguishedName};
 use crate::certificate::{PeerCertificate, SubjectAltName, SubjectAltNameError};
+use crate::decide::header_text::HeaderText;
 use crate::encoding::{base64, hex};
 use crate::identity::Identity;
 use crate::identity::Peer;
@@ -68,9 +69,19 @@ impl HeaderValue {
     /// The value for a source; none when its certificate has no such thing.
     ///
     /// # Errors
-    /// [`Reason::InvalidIdentity`] for an organization or a unit that is no text of the charset,
+    /// [`Reason::InvalidIdentity`] for an organization or a unit that is no text of the charset or the encoding,
     /// [`Reason::CertificateUnreadable`] for a value of a subject or subjectAltName that cannot be read.
-    pub fn of(self, source: &HeaderSource<'_>, charset: Charset) -> Result<Option<String>, Reason> {
+    pub fn of(
+        self,
+        source: &HeaderSource<'_>,
+        form: HeaderText,
+    ) -> Result<Option<Vec<u8>>, Reason> {
+        let is_encoded = !matches!(self, Self::User);
+        let text = self.text(source, form.charset)?;
+        text.map(|text| form.bytes(text, is_encoded)).transpose()
+    }
+
+    fn text(self, source: &HeaderSource<'_>, charset: Charset) -> Result<Option<String>, Reason> {
         let certificate = source.peer.and_then(Peer::certificate);
         let subject = || match certificate.map(PeerCertificate::subject).transpose() {
             Ok(subject) => Ok(subject),
@@ -98,7 +109,7 @@ impl HeaderValue {
             Self::OrganizationalUnit => {
                 groups(subject()?, AttributeType::ORGANIZATIONAL_UNIT, charset)?
             }
-            Self::Serial => certificate.map(|it| hex(it.serial())),
+            Self::Serial => certificate.map(|it| it.serial().to_string()),
             Self::Fingerprint => certificate.map(|it| hex(it.sha256())),
             Self::Spki => certificate.map(|it| base64(it.spki_sha256())),
             Self::SanUri => names(SubjectAltName::uri)?,

@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use thiserror::Error;
 
+use crate::decide::header_text::HeaderText;
 use crate::decide::header_value::{HeaderSource, HeaderValue};
-use crate::identity::Charset;
 use crate::reason::Reason;
 use crate::request::{Fold, HeaderName, starts_with};
 
@@ -39,7 +39,7 @@ pub enum HeaderRulesError {
 }
 
 /// Headers to set, each once.
-pub type Headers = Vec<(String, String)>;
+pub type Headers = Vec<(String, Vec<u8>)>;
 
 /// The headers of a user, written before any rule is asked. Only a [`crate::decide::Permit`] hands them out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub struct HeaderRules {
     user: HeaderName,
     set: BTreeMap<HeaderName, HeaderValue>,
     owned: Vec<Fold>,
-    charset: Charset,
+    form: HeaderText,
 }
 
 impl HeaderRules {
@@ -65,7 +65,7 @@ impl HeaderRules {
         user: HeaderName,
         set: BTreeMap<HeaderName, HeaderValue>,
         strip: &[HeaderName],
-        charset: Charset,
+        form: HeaderText,
     ) -> Result<Self, HeaderRulesError> {
         let mut written = vec![(user.fold(), "headers.user".to_owned())];
         for name in set.keys() {
@@ -83,7 +83,7 @@ impl HeaderRules {
             user,
             set,
             owned,
-            charset,
+            form,
         })
     }
 
@@ -115,10 +115,11 @@ impl HeaderRules {
     fn write(&self, source: &HeaderSource<'_>) -> Result<Headers, Reason> {
         let mut headers = Vec::new();
         if let Some(identity) = source.identity {
-            headers.push((self.user.to_string(), identity.user.to_string()));
+            let user = self.form.bytes(identity.user.to_string(), false)?;
+            headers.push((self.user.to_string(), user));
         }
         for (name, kind) in &self.set {
-            match kind.of(source, self.charset)? {
+            match kind.of(source, self.form)? {
                 Some(value) if value.len() > MAXIMUM_VALUE => return Err(Reason::HeaderTooLarge),
                 Some(value) => headers.push((name.to_string(), value)),
                 None => {}
@@ -148,6 +149,13 @@ fn with_mark(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decide::header_text::HeaderEncoding;
+    use crate::identity::Charset;
+
+    const FORM: HeaderText = HeaderText {
+        charset: Charset::Ascii,
+        encoding: HeaderEncoding::Utf8,
+    };
 
     fn name(text: &str) -> HeaderName {
         HeaderName::try_from(text.to_owned()).unwrap()
@@ -155,7 +163,7 @@ mod tests {
 
     fn rules(set: &[(&str, HeaderValue)]) -> Result<HeaderRules, HeaderRulesError> {
         let set = set.iter().map(|(text, kind)| (name(text), *kind)).collect();
-        HeaderRules::new(name("x-user"), set, &[name("x_more")], Charset::Ascii)
+        HeaderRules::new(name("x-user"), set, &[name("x_more")], FORM)
     }
 
     #[test]
@@ -205,7 +213,7 @@ mod tests {
             set(&[("x_ssl_client_verify", HeaderValue::Verify)]),
             Err(error)
         );
-        let user = HeaderRules::new(name(MARK), BTreeMap::new(), &[], Charset::Ascii);
+        let user = HeaderRules::new(name(MARK), BTreeMap::new(), &[], FORM);
         let error = HeaderRulesError::Mark("headers.user".to_owned());
         assert_eq!(user, Err(error));
     }

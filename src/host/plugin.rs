@@ -210,10 +210,10 @@ fn set(headers: &Headers) -> Result<(), Reason> {
     let prefix = path.len();
     for (name, value) in headers {
         // All headers of this name were removed, so that adding is enough and Envoy need not look for one.
-        hostcalls::add_map_value_bytes(MapType::HttpRequestHeaders, name, value.as_bytes())?;
+        hostcalls::add_map_value_bytes(MapType::HttpRequestHeaders, name, value)?;
         path.truncate(prefix);
         path.extend_from_slice(name.as_bytes());
-        set_property(&path, value.as_bytes())?;
+        set_property(&path, value)?;
     }
     Ok(())
 }

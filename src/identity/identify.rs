@@ -71,6 +71,18 @@ pub enum MultipleCn {
     Last,
 }
 
+/// What becomes of a name that no rule of `identity.map` fits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+pub enum Unmapped {
+    /// It is the user.
+    #[default]
+    Keep,
+    /// It is nobody's.
+    Deny,
+}
+
 /// Why a peer is no user.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum IdentityError {
@@ -129,6 +141,9 @@ pub enum InvalidIdentity {
     /// Not a user.
     #[error("{0}")]
     User(#[from] UserError),
+    /// A name that no rule of `identity.map` fits, where `identity.unmapped` denies it.
+    #[error("no rule of identity.map fits it")]
+    Unmapped,
     /// No user by `identity.map`.
     #[error("{0}")]
     Unmappable(#[from] UnmappableError),
@@ -168,6 +183,8 @@ pub struct IdentityRules {
     pub sources: Vec<Source>,
     /// The first rule that matches the name gives the user.
     pub map: Vec<MapRule>,
+    /// What becomes of a name that no rule fits.
+    pub unmapped: Unmapped,
     /// Which of several commonNames counts.
     pub multiple_cn: MultipleCn,
     /// The characters of a user.
@@ -200,9 +217,10 @@ impl IdentityRules {
             .map
             .iter()
             .filter_map(|rule| rule.map(&user, self.charset));
-        match mapped.next() {
-            Some(mapped) => Ok(mapped?),
-            None => Ok(user),
+        match (mapped.next(), self.unmapped) {
+            (Some(mapped), _) => Ok(mapped?),
+            (None, Unmapped::Keep) => Ok(user),
+            (None, Unmapped::Deny) => Err(InvalidIdentity::Unmapped),
         }
     }
 

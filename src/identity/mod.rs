@@ -8,7 +8,9 @@ mod template;
 mod user;
 mod xfcc;
 
-pub use identify::{Identity, IdentityError, IdentityRules, InvalidIdentity, MultipleCn, Source};
+pub use identify::{
+    Identity, IdentityError, IdentityRules, InvalidIdentity, MultipleCn, Source, Unmapped,
+};
 pub use mapping::{MapRule, MapSide, UnmappableError};
 pub use peer::{ConnectionAttributes, DirectPeer, Peer, Validation};
 pub use syntax::{is_email, is_host_name, is_identifying_uri, is_token};

@@ -103,7 +103,7 @@ impl Line {
         self.text_or_null(r#","fingerprint":"#, fingerprint.as_deref());
         match certificate {
             Some(certificate) => {
-                self.cut_text(r#","serial":"#, &hex(certificate.serial()));
+                self.cut_text(r#","serial":"#, &certificate.serial().to_string());
                 match certificate.issuer().map(ToString::to_string) {
                     Some(issuer) => self.cut_text(r#","issuer":"#, &issuer),
                     None => self.text_or_null(r#","issuer":"#, None),

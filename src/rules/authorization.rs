@@ -265,7 +265,7 @@ mod tests {
     use super::*;
     use crate::request::write_map;
     use crate::rules::header_entries::MAXIMUM_ENTRIES;
-        use crate::rules::pattern::work;
+    use crate::rules::pattern::work;
 
     /// A thousand rules of one kind, none of which matches any request of the tests.
     fn rules(action: Action, rule: impl Fn(usize) -> Rule) -> Authorization {

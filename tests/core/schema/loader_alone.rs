@@ -65,9 +65,9 @@ pub(super) const LOADER_ALONE: &[(&str, &str)] = &[
         r#"{"authorization": {"rules": [{"name": "a", "action": "deny", "paths": ["/a/../b"]}]}}"#,
         "expected a path in normal form",
     ),
-    // Unicode: the tables of upper case and of NFC, bytes instead of characters, what is beyond U+FFFF.
-    (r#"{"pin_required": ["\u00c9"]}"#, "expected its lower case"),
-    (r#"{"pin_required": ["e\u0301"]}"#, "normal form NFKC"),
+    // Unicode: the tables of NFKC and of NFC, bytes instead of characters, what is beyond U+FFFF.
+    (r#"{"pin_required": ["\u212a"]}"#, "in another way (NFKC)"),
+    (r#"{"pin_required": ["e\u0301"]}"#, "normal form NFC"),
     (
         r#"{"pin_required": ["éééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééé"]}"#,
         "bytes, at most 254",
