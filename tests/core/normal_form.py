@@ -7,6 +7,8 @@ import unicodedata
 
 
 def show(text):
+    # A user is put into the lower case of ASCII before its form is asked.
+    text = "".join(one.lower() if one.isascii() else one for one in text)
     numbers = " ".join(f"{ord(character):x}" for character in text)
     print(numbers, unicodedata.is_normalized("NFKC", text))
 
