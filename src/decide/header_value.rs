@@ -81,7 +81,7 @@ impl HeaderValue {
             let names = certificate.map(|it| it.subject_alt_name().and_then(of_kind));
             let names = names.transpose();
             let names = names.map_err(|_| Reason::CertificateUnreadable)?;
-            Ok(names.and_then(list))
+            Ok::<_, Reason>(names.and_then(list))
         };
         Ok(match self {
             Self::Verify => Some(verify(source).to_owned()),
