@@ -84,14 +84,6 @@ pub fn it_names_nobody_in_two_ways(certificate: &Rc<PeerCertificate>) {
     }
 }
 
-/// The user by each of [`SOURCES`]; none where there is none.
-pub fn users(certificate: &Rc<PeerCertificate>) -> Vec<Option<String>> {
-    let peer = Peer::Certificate(Rc::clone(certificate));
-    let user = |source| rules(source, Charset::Utf8).identify(&peer).ok();
-    let users = SOURCES.map(|source| user(source).map(|identity| identity.user.to_string()));
-    users.into()
-}
-
 fn it_is_its_one_common_name(certificate: &PeerCertificate, user: Option<User>) {
     let subject = certificate.subject().into_iter();
     let names: Vec<_> = subject

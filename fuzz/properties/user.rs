@@ -1,7 +1,7 @@
 //! Users: case, white space and Unicode make neither two of one nor one of two.
 
 use mtls_identity::identity::{Charset, MAXIMUM_USER, User, is_uri};
-use unicode_normalization::is_nfkc;
+use unicode_normalization::UnicodeNormalization;
 
 /// For any two texts.
 pub fn any_two(one: &str, other: &str) {
@@ -71,7 +71,7 @@ pub fn is_canonical(user: &User, charset: Charset) {
     assert!(!text.chars().any(char::is_control), "{text:?}");
     assert!(charset == Charset::Utf8 || text.is_ascii(), "{text:?}");
     assert_eq!(text.trim(), text);
-    assert!(is_nfkc(text), "{text:?} has another writing");
+    assert!(text.nfkc().eq(text.chars()), "{text:?} has another writing");
     let upper = User::parse(&text.to_ascii_uppercase(), charset);
     if is_uri(text) {
         let is_near = |other: &User| other.as_str().eq_ignore_ascii_case(text);

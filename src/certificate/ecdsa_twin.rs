@@ -24,8 +24,8 @@ const ORDERS: [&str; 4] = [
     "ffffffffffffffffffffffffffff16a2e0b8f03e13dd29455c5c2a3d",
     "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551",
     "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973",
-    "01fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa\
-     51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409",
+    "01fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff\
+     fa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409",
 ];
 
 /// The SHA-256 of each twin of a certificate, and of its canonical form.

@@ -1,6 +1,6 @@
-//! Distinguished names (RFC 5280 section 4.1.2.4), written in the form of RFC 4514 that Envoy writes.
+//! Distinguished names, RFC 5280 section 4.1.2.4.
 
-use std::fmt::{self, Write};
+use std::fmt;
 
 use thiserror::Error;
 use x509_parser::asn1_rs::Tag;
@@ -109,12 +109,13 @@ impl fmt::Display for AttributeValue {
     }
 }
 
+/// AttributeTypeAndValue.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Attribute {
-    kind: AttributeType,
-    value: AttributeValue,
+pub(super) struct Attribute {
+    pub(super) kind: AttributeType,
+    pub(super) value: AttributeValue,
     /// The DER of the value, which RFC 4514 wants for what is no text of a known type.
-    der: Vec<u8>,
+    pub(super) der: Vec<u8>,
 }
 
 impl Attribute {
@@ -162,7 +163,7 @@ pub type ComparableName = Vec<ComparableAttributes>;
 /// A Name of RFC 5280: a sequence of RelativeDistinguishedNames, most general first as in the DER.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DistinguishedName {
-    relative: Vec<Vec<Attribute>>,
+    pub(super) relative: Vec<Vec<Attribute>>,
 }
 
 impl DistinguishedName {
@@ -223,57 +224,6 @@ fn relative_distinguished_name(element: Element<'_>) -> Result<Vec<Attribute>, N
         return Err(NameError::EmptyRelativeDistinguishedName);
     }
     Ok(attributes)
-}
-
-/// RFC 4514 in the one form Envoy's own subject string has: last RelativeDistinguishedName first, the
-/// attributes of a multi-valued one reversed as well, bytes outside ASCII as `\XX`, types without a
-/// short name as `oid=#hex`. Always printable ASCII.
-impl fmt::Display for DistinguishedName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut separator = "";
-        for relative in self.relative.iter().rev() {
-            for attribute in relative.iter().rev() {
-                f.write_str(separator)?;
-                write_attribute(f, attribute)?;
-                separator = "+";
-            }
-            separator = ",";
-        }
-        Ok(())
-    }
-}
-
-fn write_attribute(f: &mut fmt::Formatter<'_>, attribute: &Attribute) -> fmt::Result {
-    let Some(name) = attribute.kind.short_name() else {
-        write!(f, "{}=", attribute.kind.dotted())?;
-        return write_hex(f, &attribute.der);
-    };
-    write!(f, "{name}=")?;
-    match &attribute.value {
-        AttributeValue::Text(text) | AttributeValue::Latin1(text) => write_escaped(f, text),
-        AttributeValue::Other => write_hex(f, &attribute.der),
-    }
-}
-
-/// RFC 4514 section 2.4.
-fn write_escaped(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
-    let last = text.len().saturating_sub(1);
-    for (index, byte) in text.bytes().enumerate() {
-        let at_an_end = byte == b' ' && (index == 0 || index == last);
-        match byte {
-            0..0x20 | 0x7f.. => write!(f, "\\{byte:02X}")?,
-            b',' | b'+' | b'<' | b'>' | b';' | b'"' | b'\\' => write!(f, "\\{}", char::from(byte))?,
-            b'#' if index == 0 => f.write_str("\\#")?,
-            b' ' if at_an_end => f.write_str("\\ ")?,
-            _ => f.write_char(char::from(byte))?,
-        }
-    }
-    Ok(())
-}
-
-fn write_hex(f: &mut fmt::Formatter<'_>, der: &[u8]) -> fmt::Result {
-    f.write_char('#')?;
-    der.iter().try_for_each(|byte| write!(f, "{byte:02X}"))
 }
 
 #[cfg(test)]

@@ -1,10 +1,64 @@
-//! Distinguished names written by people: RFC 4514 section 3, read to be compared with those of certificates.
+//! The text of distinguished names, RFC 4514: written as Envoy writes it, and read from people (section 3) to be compared
+//! with the names of certificates.
+
+use std::fmt::{self, Write};
 
 use thiserror::Error;
 
 use super::attribute_type::AttributeType;
-use super::name::{AttributeValue, ComparableName, ComparableValue};
+use super::name::{Attribute, AttributeValue, ComparableName, ComparableValue, DistinguishedName};
 use crate::encoding::bytes_of_hex;
+
+/// RFC 4514 in the one form Envoy's own subject string has: last RelativeDistinguishedName first, the
+/// attributes of a multi-valued one reversed as well, bytes outside ASCII as `\XX`, types without a
+/// short name as `oid=#hex`. Always printable ASCII.
+impl fmt::Display for DistinguishedName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        for relative in self.relative.iter().rev() {
+            for attribute in relative.iter().rev() {
+                f.write_str(separator)?;
+                write_attribute(f, attribute)?;
+                separator = "+";
+            }
+            separator = ",";
+        }
+        Ok(())
+    }
+}
+
+fn write_attribute(f: &mut fmt::Formatter<'_>, attribute: &Attribute) -> fmt::Result {
+    let Some(name) = attribute.kind.short_name() else {
+        write!(f, "{}=", attribute.kind.dotted())?;
+        return write_hex(f, &attribute.der);
+    };
+    write!(f, "{name}=")?;
+    match &attribute.value {
+        AttributeValue::Text(text) | AttributeValue::Latin1(text) => write_escaped(f, text),
+        AttributeValue::Other => write_hex(f, &attribute.der),
+    }
+}
+
+/// RFC 4514 section 2.4.
+fn write_escaped(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    let last = text.len().saturating_sub(1);
+    for (index, byte) in text.bytes().enumerate() {
+        let at_an_end = byte == b' ' && (index == 0 || index == last);
+        match byte {
+            0..0x20 | 0x7f.. => write!(f, "\\{byte:02X}")?,
+            b',' | b'+' | b'<' | b'>' | b';' | b'"' | b'\\' => write!(f, "\\{}", char::from(byte))?,
+            b'#' if index == 0 => f.write_str("\\#")?,
+            b' ' if at_an_end => f.write_str("\\ ")?,
+            _ => f.write_char(char::from(byte))?,
+        }
+    }
+    Ok(())
+}
+
+fn write_hex(f: &mut fmt::Formatter<'_>, der: &[u8]) -> fmt::Result {
+    f.write_char('#')?;
+    der.iter().try_for_each(|byte| write!(f, "{byte:02X}"))
+}
 
 /// Why text is no distinguished name.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -53,10 +107,10 @@ pub fn parse(text: &str) -> Result<ComparableName, NameTextError> {
     Ok(name)
 }
 
-type Attribute<'a> = ((String, ComparableValue), Option<u8>, &'a [u8]);
+type Taken<'a> = ((String, ComparableValue), Option<u8>, &'a [u8]);
 
 /// An attribute, the separator behind it (`,` or `+`; none at the end), and the rest.
-fn take_attribute(text: &[u8]) -> Result<Attribute<'_>, NameTextError> {
+fn take_attribute(text: &[u8]) -> Result<Taken<'_>, NameTextError> {
     let equals = text.iter().position(|&byte| byte == b'=');
     let (kind, value) = equals
         .and_then(|place| text.split_at_checked(place))

@@ -35,7 +35,12 @@ impl From<spiffe::SpiffeIdError> for SpiffeIdError {
             Error::MissingTrustDomain
             | Error::BadTrustDomainChar
             | Error::TrustDomainTooLong { .. } => Self::TrustDomain,
-            _ => Self::PathSegment,
+            Error::BadPathSegmentChar
+            | Error::EmptySegment
+            | Error::DotSegment
+            | Error::TrailingSlash
+            | Error::SpiffeIdTooLong { .. }
+            | _ => Self::PathSegment,
         }
     }
 }

@@ -83,16 +83,15 @@ impl HeaderValue {
 
     fn text(self, source: &HeaderSource<'_>, charset: Charset) -> Result<Option<String>, Reason> {
         let certificate = source.peer.and_then(Peer::certificate);
-        let subject = || match certificate.map(PeerCertificate::subject).transpose() {
-            Ok(subject) => Ok(subject),
-            Err(_) => Err(Reason::CertificateUnreadable),
+        let subject = || {
+            let subject = certificate.map(PeerCertificate::subject).transpose();
+            subject.map_err(|_| Reason::CertificateUnreadable)
         };
-        let names = |of_kind: OfKind| match certificate {
-            Some(certificate) => match certificate.subject_alt_name().and_then(of_kind) {
-                Ok(names) => Ok(list(names)),
-                Err(_) => Err(Reason::CertificateUnreadable),
-            },
-            None => Ok(None),
+        let names = |of_kind: OfKind| {
+            let names = certificate.map(|it| it.subject_alt_name().and_then(of_kind));
+            let names = names.transpose();
+            let names = names.map_err(|_| Reason::CertificateUnreadable)?;
+            Ok::<_, Reason>(names.and_then(list))
         };
         Ok(match self {
             Self::Verify => Some(verify(source).to_owned()),

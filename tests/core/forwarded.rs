@@ -93,9 +93,11 @@ fn any_other_peer_is_only_itself() {
     let nearly = peer_with(&format!("{INGRESS}/x"));
     let two_uris =
         Leaf::of([cn("peer")]).subject_alt_names(&[san_uri(INGRESS), san_uri("spiffe://a/b")]);
+    let latin_1 = crate::der::implicit(6, b"https://a/\xe9");
+    let unreadable = Leaf::of([cn("peer")]).subject_alt_names(&[san_uri(INGRESS), latin_1]);
     let by_name = issue(&Leaf::of([cn(INGRESS)]));
     let header = element(&admin());
-    for peer in [&stranger, &nearly, &issue(&two_uris)] {
+    for peer in [&stranger, &nearly, &issue(&two_uris), &issue(&unreadable)] {
         assert_eq!(sender(peer, &header), "peer");
     }
     assert_eq!(sender(&by_name, &header), "invalid_identity");

@@ -146,6 +146,29 @@ fn an_organization_that_is_no_text_of_the_charset_is_refused() {
 }
 
 #[test]
+fn a_value_of_a_name_that_cannot_be_read_is_refused() {
+    let latin_1 = |number| crate::der::implicit(number, b"\xe9");
+    let with = |names: &[Vec<u8>]| {
+        let names = [&[san_dns("d")], names].concat();
+        issue(&Leaf::of([common_name("a")]).subject_alt_names(&names))
+    };
+    let unreadable = Err(Reason::CertificateUnreadable);
+    let dns = || Ok(Some("d".to_owned()));
+    for (certificate, kind, expected) in [
+        (with(&[latin_1(1)]), "san_email", unreadable.clone()),
+        (with(&[latin_1(1)]), "san_dns", dns()),
+        (with(&[latin_1(1)]), "spiffe", Ok(None)),
+        (with(&[latin_1(6)]), "san_uri", unreadable.clone()),
+        (with(&[latin_1(6)]), "spiffe", unreadable.clone()),
+        (with(&[latin_1(6)]), "san_dns", dns()),
+        (with(&[latin_1(9)]), "san_dns", unreadable),
+        (with(&[latin_1(9)]), "subject", Ok(Some("CN=a".to_owned()))),
+    ] {
+        assert_eq!(value(kind, &certificate), expected, "{kind}");
+    }
+}
+
+#[test]
 fn a_value_over_8_kib_is_refused_and_never_cut() {
     let uri = |length: usize| san_uri(&format!("https://a/{}", "b".repeat(length - 10)));
     let certificate = |length| {

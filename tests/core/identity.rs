@@ -542,7 +542,7 @@ fn a_mapped_name_is_the_user() {
     );
 }
 
-/// A name is refused for what could make somebody another, whatever is asked for.
+/// A certificate is refused for what could make somebody another, whatever is asked for.
 #[test]
 fn a_certificate_that_two_readers_could_read_in_two_ways_is_refused() {
     let leaf = || Leaf::of([cn("a")]);

@@ -40,6 +40,7 @@ mod decision;
 mod forwarded;
 mod headers;
 mod identity;
+mod normal_form;
 mod openssl;
 mod policy;
 mod properties;

@@ -9,7 +9,24 @@ use crate::{cryptography, openssl, parallel};
 const UNREADABLE_TO_OPENSSL: [&str; 1] = ["x509/custom/name_attribute_unsupported_tag.pem"];
 
 /// Certificates with names that are refused to whoever asks for them, and why.
-const UNREADABLE: [(&str, &str); 0] = [];
+const UNREADABLE: [(&str, &str); 3] = [
+    (
+        "pkcs7/non-ascii-san.pem",
+        "subjectAltName: an entry [1] that is not ASCII",
+    ),
+    (
+        "x509/custom/invalid_utf8_common_name.pem",
+        "subject: a string of ASN.1 type Utf8String whose bytes are not of that type",
+    ),
+    (
+        "x509/utf8-dnsname.pem",
+        "subjectAltName: an entry [2] that is not ASCII",
+    ),
+];
+
+/// In their subjectAltName are an otherName and an ediPartyName that OpenSSL cannot read. Nobody is named by them here.
+const UNREADABLE_NAMES_OF_NOBODY: [&str; 2] =
+    ["x509/custom/malformed-san.pem", "x509/san_edipartyname.der"];
 
 /// Keys that OpenSSL does not print, so there is nothing to compare their digest with: DSA keys that leave their
 /// parameters to the issuer, a key of an algorithm that does not exist, and one of GOST.
@@ -29,6 +46,8 @@ enum Outcome {
     /// The rules by which names of it are refused to whoever asks for them.
     Unreadable(Vec<String>),
     UnreadableToOpenssl,
+    /// In all but a name that OpenSSL cannot read, of a kind that names nobody here.
+    UnreadableNameOfNobody,
     Agreed,
     /// In all but the key, which OpenSSL does not print.
     AgreedButForKey,
@@ -54,13 +73,17 @@ fn inspect_agrees_with_openssl_on_every_field() {
     let disagreed = |outcome: &&Outcome| matches!(outcome, Outcome::Disagreed(_));
     assert_eq!(outcomes.iter().filter(disagreed).count(), 0);
     let unreadable = CERTIFICATES.iter().zip(&outcomes);
-    let unreadable = unreadable.filter_map(|(vector, outcome)| match outcome {
-        Outcome::Unreadable(rules) => Some((vector.name.as_str(), rules.join(" "))),
-        _ => None,
+    let unreadable = unreadable.filter_map(|(vector, outcome)| {
+        let Outcome::Unreadable(rules) = outcome else {
+            return None;
+        };
+        Some((vector.name.as_str(), rules.join(" ")))
     });
     let expected = UNREADABLE.map(|(name, rule)| (name, rule.to_owned()));
     assert_eq!(unreadable.collect::<Vec<_>>(), expected);
     assert_eq!(names(&Outcome::UnreadableToOpenssl), UNREADABLE_TO_OPENSSL);
+    let of_nobody = names(&Outcome::UnreadableNameOfNobody);
+    assert_eq!(of_nobody, UNREADABLE_NAMES_OF_NOBODY);
     assert_eq!(names(&Outcome::AgreedButForKey), UNPRINTABLE_KEYS);
     assert_eq!(outcomes.len(), CERTIFICATES_IN_ALL);
     assert!(names(&Outcome::Agreed).len() >= 500);
@@ -102,8 +125,10 @@ fn compare(vector: &Vector) -> Outcome {
     if !has_key {
         theirs.spki_sha256.clone_from(&ours.spki_sha256);
     }
+    let has_unreadable_name = !std::mem::take(&mut theirs.unreadable).is_empty();
     match differences(&ours, &theirs) {
         Some(fields) => Outcome::Disagreed(fields),
+        None if has_unreadable_name => Outcome::UnreadableNameOfNobody,
         None if has_key => Outcome::Agreed,
         None => Outcome::AgreedButForKey,
     }

@@ -18,7 +18,7 @@ pub(crate) fn report(vector: &Vector) -> Option<Report> {
         -nameopt RFC2253 -ext subjectAltName";
     let with_key = x509(vector, &format!("{FIELDS} -pubkey"));
     let text = with_key.or_else(|| x509(vector, FIELDS))?;
-    let san = subject_alt_names(&text);
+    let (san, unreadable) = subject_alt_names(&text);
     Some(Report {
         subject: Some(name(vector, &text, "subject")),
         issuer: Some(name(vector, &text, "issuer")),
@@ -32,7 +32,7 @@ pub(crate) fn report(vector: &Vector) -> Option<Report> {
         spki_sha256: sha256_of_key(&text).unwrap_or_default(),
         spiffe: spiffe(&san),
         san,
-        unreadable: Vec::new(),
+        unreadable,
     })
 }
 
@@ -86,12 +86,13 @@ fn serial(text: &str) -> String {
     }
 }
 
-/// The entries that OpenSSL lists on one line with a comma and a space between them. What it cannot read it
-/// shows as bytes, and that is shown here as a name that no certificate has.
-fn subject_alt_names(text: &str) -> SubjectAltNames {
+/// The entries that OpenSSL lists on one line with a comma and a space between them, and what it cannot read, which it
+/// shows as bytes.
+fn subject_alt_names(text: &str) -> (SubjectAltNames, Vec<String>) {
     let mut names = SubjectAltNames::default();
+    let mut unreadable = Vec::new();
     let Some((_, entries)) = text.split_once("X509v3 Subject Alternative Name:") else {
-        return names;
+        return (names, unreadable);
     };
     let mut lines = entries.lines().skip(1);
     for entry in lines.next().unwrap().trim().split(", ") {
@@ -101,10 +102,10 @@ fn subject_alt_names(text: &str) -> SubjectAltNames {
             Some(("URI", name)) => names.uri.push(name.to_owned()),
             Some(("IP Address", address)) => names.ip.push(ip_address(address)),
             Some(("DirName" | "othername" | "Registered ID" | "X400Name", _)) => {}
-            _ => names.dns.push(format!("unreadable: {entry}")),
+            _ => unreadable.push(entry.to_owned()),
         }
     }
-    names
+    (names, unreadable)
 }
 
 /// OpenSSL writes IPv6 in full and in upper case.

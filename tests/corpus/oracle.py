@@ -7,7 +7,7 @@ import sys
 import warnings
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding
 
 
 def attributes(name):
@@ -33,9 +33,6 @@ FIELDS = {
     "not_before": lambda it: int(it.not_valid_before_utc.timestamp()),
     "not_after": lambda it: int(it.not_valid_after_utc.timestamp()),
     "sha256": lambda it: hashlib.sha256(it.public_bytes(Encoding.DER)).hexdigest(),
-    "spki_sha256": lambda it: hashlib.sha256(
-        it.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    ).hexdigest(),
     "san": subject_alt_name,
 }
 
