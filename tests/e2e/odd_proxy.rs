@@ -323,7 +323,7 @@ fn a_property_of_any_bytes_ends_no_vm() {
 }
 
 #[test]
-fn a_thousand_requests_leave_nothing_in_memory() {
+fn twenty_thousand_requests_leave_nothing_in_memory() {
     let mut vm = Vm::new();
     let mut sizes = Vec::new();
     for _ in 0..10 {
