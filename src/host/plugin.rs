@@ -21,8 +21,14 @@ use super::refusal::{Refusal, ResponseHeaders};
 use super::sdk_gaps::{header_map, set_property};
 use super::shared_table::SharedTable;
 
-/// The record's filter state, `wasm.mtls_identity`; that of a header is `wasm.mtls_identity.<name>`.
-const STATE: &str = "mtls_identity";
+/// The record's filter state, `wasm.mtls_identity`.
+const RECORD: &[u8] = b"mtls_identity";
+
+/// What the filter state of a header begins with: `wasm.mtls_identity.<name>`.
+const HEADER: &[u8] = b"mtls_identity.";
+
+/// Enough for the names of most states, in bytes.
+const TYPICAL_STATE: usize = 64;
 
 /// A configuration that serves, and what all of its requests on one worker share.
 pub(super) struct Plugin {
@@ -183,7 +189,7 @@ impl Plugin {
         let former = self.former_record.take();
         let record = report::record(&outcome.decision, head, &client, former);
         if rules.access_log {
-            let _ = set_property(STATE.as_bytes(), &record);
+            let _ = set_property(RECORD, &record);
         }
         if logs {
             log::log!(level, "{}", String::from_utf8_lossy(&record));
@@ -206,12 +212,12 @@ impl Plugin {
 /// Sets headers, and beside each its filter state, from which the route configuration writes it once more behind all
 /// that routes may write. Envoy takes any name of a header for a state's.
 fn set(headers: &Headers) -> Result<(), Reason> {
-    let mut path = format!("{STATE}.").into_bytes();
-    let prefix = path.len();
+    let mut path = Vec::with_capacity(TYPICAL_STATE);
+    path.extend_from_slice(HEADER);
     for (name, value) in headers {
         // All headers of this name were removed, so that adding is enough and Envoy need not look for one.
         hostcalls::add_map_value_bytes(MapType::HttpRequestHeaders, name, value)?;
-        path.truncate(prefix);
+        path.truncate(HEADER.len());
         path.extend_from_slice(name.as_bytes());
         set_property(&path, value)?;
     }

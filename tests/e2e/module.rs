@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use wasmi::{Engine, ExternType, Module};
+use wasmi::{Engine, Module};
 
 use crate::harness::artifacts;
 
@@ -37,9 +37,9 @@ fn the_module_exports_its_memory_and_the_callbacks_that_it_has_and_nothing_else(
     let module = Module::new(&Engine::default(), fs::read(artifacts::wasm()).unwrap()).unwrap();
     let (mut functions, mut others) = (Vec::new(), Vec::new());
     for export in module.exports() {
-        match export.ty() {
-            ExternType::Func(_) => functions.push(export.name()),
-            _ => others.push(export.name()),
+        match export.ty().func() {
+            Some(_) => functions.push(export.name()),
+            None => others.push(export.name()),
         }
     }
     functions.sort_unstable();

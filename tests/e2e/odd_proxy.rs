@@ -31,6 +31,7 @@ struct Proxy {
     statuses: HashMap<String, u32>,
     added: Vec<String>,
     states: BTreeMap<String, String>,
+    log: Vec<String>,
     replies: Vec<u32>,
 }
 
@@ -98,6 +99,11 @@ impl Call<'_> {
             "proxy_add_header_map_value" => {
                 let name = self.text(1);
                 self.proxy.data_mut().added.push(name);
+                OK
+            }
+            "proxy_log" => {
+                let line = self.text(1);
+                self.proxy.data_mut().log.push(line);
                 OK
             }
             "proxy_send_local_response" => {
@@ -183,12 +189,17 @@ impl Vm {
 
     /// What the callback gives; a trap fails the test.
     fn call(&mut self, callback: &str, arguments: &[i32]) -> i32 {
+        let called = self.try_call(callback, arguments);
+        called.unwrap_or_else(|error| panic!("{callback}: {error}"))
+    }
+
+    /// What the callback gives, or the trap that ends the VM.
+    fn try_call(&mut self, callback: &str, arguments: &[i32]) -> Result<i32, wasmi::Error> {
         let function = self.instance.get_func(&self.store, callback).unwrap();
         let arguments: Vec<_> = arguments.iter().copied().map(Val::I32).collect();
         let mut results = vec![Val::I32(0); function.ty(&self.store).results().len()];
-        let called = function.call(&mut self.store, &arguments, &mut results);
-        called.unwrap_or_else(|error| panic!("{callback}: {error}"));
-        results.first().and_then(Val::i32).unwrap_or_default()
+        function.call(&mut self.store, &arguments, &mut results)?;
+        Ok(results.first().and_then(Val::i32).unwrap_or_default())
     }
 
     /// A request: what becomes of it, and the status of the local reply.
@@ -309,4 +320,33 @@ fn a_property_of_any_bytes_ends_no_vm() {
             vm.assert_serves();
         }
     }
+}
+
+#[test]
+fn twenty_thousand_requests_leave_nothing_in_memory() {
+    let mut vm = Vm::new();
+    let mut sizes = Vec::new();
+    for _ in 0..10 {
+        for _ in 0..1000 {
+            vm.assert_serves();
+            assert_eq!(vm.request_with("proxy_get_property", 2).0, PAUSE);
+        }
+        let memory = vm.instance.get_memory(&vm.store, "memory").unwrap();
+        sizes.push(memory.data_size(&vm.store));
+    }
+    // Eight bytes left behind by each request would be another page of 64 KiB.
+    assert_eq!(sizes[1..], vec![sizes[1]; 9]);
+}
+
+#[test]
+fn a_panic_says_in_the_proxys_log_what_it_was() {
+    let mut vm = Vm::new();
+    // For a status that the SDK knows not of, which no proxy gives.
+    let statuses = &mut vm.store.data_mut().statuses;
+    statuses.insert("proxy_set_tick_period_milliseconds".to_owned(), 2);
+    assert!(vm.try_call("proxy_on_configure", &[Vm::ROOT, 31]).is_err());
+    let log = &vm.store.data().log;
+    let line = log.last().unwrap();
+    assert!(line.contains("panicked at /cargo/"), "{line}");
+    assert!(line.contains("unexpected status: 2"), "{line}");
 }
