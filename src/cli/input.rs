@@ -66,9 +66,9 @@ fn find(bytes: &[u8], file: &str) -> Result<Found, String> {
     if bytes.first() == Some(&0x30) {
         return of_der(bytes.to_vec(), file, None);
     }
-    if text.starts_with(b"-----BEGIN%20") {
-        let decoded: Vec<u8> = percent_decode(text).collect();
-        return find(&decoded, file);
+    let decoded: Vec<u8> = percent_decode(text).collect();
+    if text.contains(&b'%') && decoded.starts_with(b"-----BEGIN ") {
+        return of_pem(&decoded, file);
     }
     if base64.iter().any(|start| text.starts_with(start)) {
         let characters = text
@@ -85,18 +85,17 @@ fn find(bytes: &[u8], file: &str) -> Result<Found, String> {
 }
 
 fn of_der(der: Vec<u8>, file: &str, note: Option<String>) -> Result<Found, String> {
-    match Kind::of_der(&der) {
-        // What is broken in it is said by the reader of certificates.
-        Kind::Certificate | Kind::Other => Ok(Found { der, note }),
-        kind => {
-            let file = match kind {
-                Kind::Pkcs7 => &format!("{file} -inform DER"),
-                _ => file,
-            };
-            let description = kind.description(file);
-            Err(format!("this is no certificate, but {description}"))
-        }
+    let kind = Kind::of_der(&der);
+    // What is broken in a certificate is said by the reader of certificates.
+    if matches!(kind, Kind::Certificate | Kind::Other) {
+        return Ok(Found { der, note });
     }
+    let file = match kind == Kind::Pkcs7 {
+        true => format!("{file} -inform DER"),
+        false => file.to_owned(),
+    };
+    let description = kind.description(&file);
+    Err(format!("this is no certificate, but {description}"))
 }
 
 fn of_pem(text: &[u8], file: &str) -> Result<Found, String> {
