@@ -62,9 +62,13 @@ pub(super) fn one_or_default(path: Option<&Path>) -> Result<Configuration, Strin
         return Configuration::parse(b"{}").map_err(|error| error.to_string());
     };
     let file = ConfigurationFile::read(path)?;
-    let [found] = file.found.as_slice() else {
+    let mut found = file.found.iter();
+    let first = found.next();
+    // A dump of Envoy has the same plugin in several places.
+    let only = first.filter(|first| found.all(|other| other.json == first.json));
+    let Some(found) = only else {
         return Err(format!(
-            "{}: found {} configurations, expected one",
+            "{}: found {} configurations that differ, expected one",
             file.name,
             file.found.len()
         ));
@@ -120,7 +124,7 @@ impl ConfigurationFile {
                 found: Vec::new(),
             };
             search.look(value, &mut Vec::new());
-            if search.found.is_empty() && (self.is_json || has_our_keys(value)) {
+            if search.found.is_empty() && is_plain_configuration(value, self.is_json) {
                 search.add(value.to_string(), Vec::new(), Wrapping::Object);
             }
             self.found.append(&mut search.found);
@@ -247,6 +251,20 @@ fn without_place(error: &serde_yaml_ng::Error) -> String {
     let said = error.to_string();
     let end = said.find(" at line ").unwrap_or(said.len());
     said.get(..end).unwrap_or_default().to_owned()
+}
+
+/// Whether a document in which no configuration was found is one itself. JSON is one unless it is Envoy's or of Kubernetes,
+/// so that a key that is misspelt is an error.
+fn is_plain_configuration(document: &Value, is_json: bool) -> bool {
+    let others = [
+        "apiVersion",
+        "static_resources",
+        "dynamic_resources",
+        "configs",
+        "resources",
+    ];
+    let is_of_others = others.iter().any(|key| document.get(key).is_some());
+    (is_json && !is_of_others) || has_our_keys(document)
 }
 
 /// Whether an object has a key of the configuration, or is empty. Files of other programs have none.

@@ -127,9 +127,11 @@ fn what_cannot_be_read_or_has_no_configuration_is_no_verdict() {
     let desk = Desk::new();
     desk.write("compose.yaml", "services: {}\n");
     desk.write("bytes", [0xff, 0xfe]);
+    desk.write("envoy.json", r#"{"static_resources": {"listeners": []}}"#);
     for arguments in [
         &["check", "missing.json"][..],
         &["check", "compose.yaml"],
+        &["check", "envoy.json"],
         &["check", "bytes"],
         &["check"],
         &["check", "--loose", "a.json"],
