@@ -6,9 +6,9 @@ use mtls_identity::config::Configuration;
 use mtls_identity::rules::Action;
 use serde_json::Value;
 
-use super::Finished;
 use super::configurations::{Complaint, ConfigurationFile};
 use super::warnings::warnings;
+use super::{Finished, input};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -32,6 +32,9 @@ pub(crate) struct Check {
 
 impl Check {
     pub(crate) fn run(&self) -> Finished {
+        if let Err(line) = input::check_standard_input(&self.files) {
+            return Finished::failed(2, line);
+        }
         let mut finished = Finished::default();
         for path in &self.files {
             self.check(path, &mut finished);

@@ -56,10 +56,7 @@ impl Explain {
     }
 
     fn explain(&self) -> Result<Finished, String> {
-        let is_standard_input = |path: &PathBuf| path.as_os_str() == "-";
-        if is_standard_input(&self.config) && self.cert.as_ref().is_some_and(is_standard_input) {
-            return Err("--config and --cert are both the standard input".to_owned());
-        }
+        input::check_standard_input(self.cert.iter().chain([&self.config]))?;
         let configuration = configurations::one_or_default(Some(&self.config))?;
         let found = self
             .cert

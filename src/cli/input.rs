@@ -1,7 +1,7 @@
 //! Files, or the standard input, and the certificates in them.
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use mtls_identity::certificate::PeerCertificate;
 use mtls_identity::encoding;
@@ -14,6 +14,20 @@ pub(crate) fn name(path: &Path) -> String {
     match path == Path::new("-") {
         true => "standard input".to_owned(),
         false => path.display().to_string(),
+    }
+}
+
+/// Refuses `-` for two files: the second would be empty.
+///
+/// # Errors
+/// One line.
+pub(crate) fn check_standard_input<'a>(
+    paths: impl IntoIterator<Item = &'a PathBuf>,
+) -> Result<(), String> {
+    let paths = paths.into_iter();
+    match paths.filter(|path| path.as_os_str() == "-").count() {
+        0 | 1 => Ok(()),
+        _ => Err("`-` is given twice, and the standard input can be read only once".to_owned()),
     }
 }
 

@@ -32,6 +32,7 @@ pub(crate) struct Inspect {
 
 impl Inspect {
     pub(crate) fn run(&self) -> Result<Finished, String> {
+        input::check_standard_input(self.config.iter().chain([&self.certificate]))?;
         let configuration = configurations::one_or_default(self.config.as_deref())?;
         let (certificate, note) = input::certificate(&self.certificate)?;
         let report = Report::of(&certificate);

@@ -40,6 +40,7 @@ struct Row {
 
 impl Pin {
     pub(crate) fn run(&self) -> Result<Finished, String> {
+        input::check_standard_input(self.config.iter().chain(&self.certificates))?;
         let configuration = configurations::one_or_default(self.config.as_deref())?;
         let mut rows = Vec::new();
         let mut notes = Vec::new();

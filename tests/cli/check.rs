@@ -133,6 +133,7 @@ fn what_cannot_be_read_or_has_no_configuration_is_no_verdict() {
         &["check", "compose.yaml"],
         &["check", "envoy.json"],
         &["check", "bytes"],
+        &["check", "-", "-"],
         &["check"],
         &["check", "--loose", "a.json"],
     ] {

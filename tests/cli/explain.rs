@@ -160,10 +160,7 @@ fn what_cannot_be_asked_is_an_error_and_no_denial() {
             "none.crt: ",
         ),
         (&["--config", "bad.json"], "bad.json:1:"),
-        (
-            &["--config", "-", "--cert", "-"],
-            "--config and --cert are both the standard input",
-        ),
+        (&["--config", "-", "--cert", "-"], "`-` is given twice"),
         (
             &["--config", "plain.json", "--path", "api"],
             "expected a path that begins with",
