@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 
 mod cli;
 
-use cli::{check, explain, inspect, pin, schema};
+use cli::{Finished, check, explain, inspect, pin, schema, text};
 
 /// Looks at certificates and configurations as the filter in Envoy would.
 #[derive(Debug, Parser)]
@@ -19,35 +19,34 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Loads a configuration as the filter would: exit 0, or 1 with the error in one line.
+    /// Loads configurations as the filter would, and shows every error with its line.
     Check(check::Check),
     /// Shows the decision the filter would take, and why.
     Explain(explain::Explain),
     /// Shows what the filter reads in a certificate.
     Inspect(inspect::Inspect),
-    /// Prints the two pins of each certificate, ready to paste into `pins`.
+    /// Prints the two pins of each certificate.
     Pin(pin::Pin),
     /// Prints the JSON Schema of the plugin configuration, for editors.
     Schema(schema::Schema),
 }
 
 fn main() -> ExitCode {
-    let result = match Arguments::parse().command {
+    let finished = match Arguments::parse().command {
         Command::Check(check) => check.run(),
         Command::Explain(explain) => explain.run(),
-        Command::Inspect(inspect) => inspect.run(),
-        Command::Pin(pin) => pin.run(),
-        Command::Schema(schema) => schema.run(),
+        Command::Inspect(inspect) => or_failed(inspect.run()),
+        Command::Pin(pin) => or_failed(pin.run()),
+        Command::Schema(schema) => or_failed(schema.run()),
     };
-    match result {
-        Ok(output) => {
-            // A reader that has seen enough closes the pipe.
-            let _ = std::io::stdout().write_all(output.as_bytes());
-            ExitCode::SUCCESS
-        }
-        Err(message) => {
-            eprintln!("{message}");
-            ExitCode::FAILURE
-        }
+    for note in &finished.notes {
+        eprintln!("{}", text::visible(note));
     }
+    // A reader that has seen enough closes the pipe.
+    let _ = std::io::stdout().write_all(finished.output.as_bytes());
+    ExitCode::from(finished.code)
+}
+
+fn or_failed(result: Result<Finished, String>) -> Finished {
+    result.unwrap_or_else(|line| Finished::failed(1, line))
 }

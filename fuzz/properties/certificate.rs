@@ -8,7 +8,7 @@ use mtls_identity::certificate::pem;
 use mtls_identity::certificate::{MAXIMUM_DER, PeerCertificate};
 use mtls_identity::identity::Peer;
 use mtls_identity::identity::{Charset, User};
-use mtls_identity::identity::{IdentityRules, MultipleCn, Source};
+use mtls_identity::identity::{IdentityRules, MultipleCn, Source, Unmapped};
 
 use super::{name, user};
 
@@ -122,6 +122,7 @@ fn rules(source: Source, charset: Charset) -> IdentityRules {
     IdentityRules {
         sources: vec![source],
         map: Vec::new(),
+        unmapped: Unmapped::Keep,
         multiple_cn: MultipleCn::Reject,
         charset,
     }

@@ -3,8 +3,8 @@
 //! The proxy's TLS has admitted the certificate. Whether its issuer kept every rule of RFC 5280 is not this filter's to
 //! punish, so what names nobody is not looked at, and a name is judged when it is asked for.
 
-use std::cell::OnceCell;
 use std::fmt;
+use std::sync::OnceLock;
 
 use sha2::{Digest, Sha256};
 use thiserror::Error;
@@ -71,7 +71,7 @@ pub struct PeerCertificate {
     subject_alt_name: Result<SubjectAltName, SubjectAltNameError>,
     sha256: [u8; 32],
     spki_sha256: [u8; 32],
-    twins: OnceCell<Twins>,
+    twins: OnceLock<Twins>,
 }
 
 impl PeerCertificate {
@@ -101,7 +101,7 @@ impl PeerCertificate {
             subject_alt_name: names.unwrap_or_else(|| Ok(SubjectAltName::default())),
             sha256: Sha256::digest(&der).into(),
             spki_sha256: Sha256::digest(fields.subject_public_key_info).into(),
-            twins: OnceCell::new(),
+            twins: OnceLock::new(),
             der,
         })
     }

@@ -1,22 +1,131 @@
 //! `mtls-identity check`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use mtls_identity::config::Configuration;
+use mtls_identity::rules::Action;
+use serde_json::Value;
 
-use super::input;
+use super::configurations::{Complaint, ConfigurationFile};
+use super::warnings::warnings;
+use super::{Finished, input};
 
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Exit code: 0 if all load, 1 with errors (and with --strict with warnings), 2 for a file that \
+cannot be read or has no configuration.
+
+Examples:
+  mtls-identity check filter.json
+  kubectl kustomize istio/sidecar | mtls-identity check -
+  mtls-identity check --strict envoy.yaml"
+)]
 pub(crate) struct Check {
-    /// The plugin configuration in JSON, or `-` for the standard input.
-    config: PathBuf,
+    /// Files with a plugin configuration: JSON or YAML of its own, a WasmPlugin or TrafficExtension, or an Envoy
+    /// configuration; `-` for the standard input.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// Exit with 1 if there are warnings.
+    #[arg(long)]
+    strict: bool,
 }
 
 impl Check {
-    pub(crate) fn run(&self) -> Result<String, String> {
-        match Configuration::parse(&input::read(&self.config)?) {
-            Ok(_) => Ok(String::new()),
-            Err(error) => Err(error.to_string()),
+    pub(crate) fn run(&self) -> Finished {
+        if let Err(line) = input::check_standard_input(&self.files) {
+            return Finished::failed(2, line);
         }
+        let mut finished = Finished::default();
+        for path in &self.files {
+            self.check(path, &mut finished);
+        }
+        finished
+    }
+
+    fn check(&self, path: &Path, finished: &mut Finished) {
+        let file = match ConfigurationFile::read(path) {
+            Ok(file) => file,
+            Err(line) => {
+                finished.notes.push(line);
+                finished.code = 2;
+                return;
+            }
+        };
+        let is_only = self.files.len() == 1 && file.found.len() == 1;
+        for found in &file.found {
+            let warning = |complaint: Complaint| {
+                let message = format!("warning: {}", complaint.message);
+                file.line(&Complaint {
+                    message,
+                    ..complaint
+                })
+            };
+            match file.load(found) {
+                Err(complaints) => {
+                    finished
+                        .notes
+                        .extend(complaints.iter().map(|it| file.line(it)));
+                    finished.code = finished.code.max(1);
+                }
+                Ok(configuration) => {
+                    let warnings = warnings(&file, found, &configuration);
+                    if self.strict && !warnings.is_empty() {
+                        finished.code = finished.code.max(1);
+                    }
+                    finished.notes.extend(warnings.into_iter().map(warning));
+                    let summary = summary(&configuration, &found.json);
+                    let name = if is_only {
+                        ""
+                    } else {
+                        &format!("{}: ", file.name)
+                    };
+                    finished.output.push_str(&format!("{name}ok: {summary}\n"));
+                }
+            }
+        }
+    }
+}
+
+/// What a configuration does, in a few words.
+fn summary(configuration: &Configuration, json: &str) -> String {
+    let policy = &configuration.filter.policy;
+    let mut parts = Vec::new();
+    let mut count = |number: usize, one: &str, several: &str| match number {
+        0 => {}
+        1 => parts.push(format!("1 {one}")),
+        _ => parts.push(format!("{number} {several}")),
+    };
+    count(policy.pins.pins.len(), "user pinned", "users pinned");
+    count(
+        policy.revoked.fingerprints.len(),
+        "certificate revoked",
+        "certificates revoked",
+    );
+    // A serial number is kept for the issuer in either order.
+    count(
+        policy.revoked.serials.len().div_ceil(2),
+        "serial number revoked",
+        "serial numbers revoked",
+    );
+    if let Some(authorization) = &policy.authorization {
+        let default = match authorization.default() {
+            Action::Allow => "default allow",
+            Action::Deny => "default deny",
+        };
+        let rules = authorization.rules().len();
+        let name = if rules == 1 { "rule" } else { "rules" };
+        parts.push(format!("{rules} {name} ({default})"));
+    }
+    let value: Value = serde_json::from_str(json).unwrap_or_default();
+    let rate = value
+        .pointer("/rate_limit/default/rate")
+        .and_then(Value::as_str);
+    parts.extend(rate.map(|rate| format!("limit {rate}")));
+    if !policy.observe.is_empty() {
+        parts.push("some checks only observed".to_owned());
+    }
+    match parts.is_empty() {
+        true => "every user may do everything".to_owned(),
+        false => parts.join(", "),
     }
 }

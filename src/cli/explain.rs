@@ -1,39 +1,47 @@
 //! `mtls-identity explain`.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::path::PathBuf;
 
-use mtls_identity::certificate::Timestamp;
 use mtls_identity::certificate::pem;
-use mtls_identity::config::Configuration;
+use mtls_identity::certificate::{PeerCertificate, Timestamp};
 use mtls_identity::decide::Outcome;
 use mtls_identity::identity::{ConnectionAttributes, DirectPeer};
-use mtls_identity::limit;
-use mtls_identity::limit::{Allowance, Charge, TableKey};
+use mtls_identity::limit::{self, Allowance, Charge, TableKey};
 use mtls_identity::request::{RequestHead, write_map};
 use serde::Serialize;
 
-use super::input;
+use super::because::because;
+use super::text::visible;
+use super::time::{moment, now};
+use super::{Finished, configurations, input};
 
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Exit code: 0 if the request passes, 1 if it is refused, 2 if that cannot be said.
+
+Examples:
+  mtls-identity explain --config filter.json --cert alice.crt --method POST --path /mcp
+  mtls-identity explain --config envoy.yaml --cert alice.crt --at 2026-12-01"
+)]
 pub(crate) struct Explain {
-    /// The plugin configuration in JSON, or `-` for the standard input.
+    /// The plugin configuration, in any file that `check` reads; `-` for the standard input.
     #[arg(long)]
     config: PathBuf,
-    /// The client's certificate, which Envoy is taken to have validated; none if it shows none.
+    /// The client's certificate, which Envoy is taken to have validated; none if it shows none. The first of the file
+    /// counts.
     #[arg(long)]
     cert: Option<PathBuf>,
     /// The method of the request.
     #[arg(long, default_value = "GET")]
     method: String,
     /// The path of the request, with its query.
-    #[arg(long, default_value = "/")]
+    #[arg(long, default_value = "/", value_parser = path)]
     path: String,
     /// A header of the request, `name:value`; may be repeated.
     #[arg(long, value_parser = header)]
     header: Vec<(String, Vec<u8>)>,
-    /// When the request arrives, in RFC 3339; now if not given.
+    /// When the request arrives, in RFC 3339, or a date; now if not given.
     #[arg(long, value_parser = moment)]
     at: Option<Timestamp>,
     /// As one JSON object.
@@ -42,10 +50,26 @@ pub(crate) struct Explain {
 }
 
 impl Explain {
-    pub(crate) fn run(&self) -> Result<String, String> {
-        let configuration = Configuration::parse(&input::read(&self.config)?);
-        let configuration = configuration.map_err(|error| error.to_string())?;
-        let certificate = self.cert.as_deref().map(pem).transpose()?;
+    pub(crate) fn run(&self) -> Finished {
+        self.explain()
+            .unwrap_or_else(|line| Finished::failed(2, line))
+    }
+
+    fn explain(&self) -> Result<Finished, String> {
+        input::check_standard_input(self.cert.iter().chain([&self.config]))?;
+        let configuration = configurations::one_or_default(Some(&self.config))?;
+        let found = self
+            .cert
+            .as_deref()
+            .map(input::find_certificate)
+            .transpose()?;
+        let certificate = found
+            .as_ref()
+            .map(|found| pem::encode(&found.der).into_bytes());
+        let unreadable = found.as_ref().and_then(|found| {
+            let read = PeerCertificate::from_der(found.der.clone());
+            read.err().map(|error| error.to_string())
+        });
         let attributes = ConnectionAttributes {
             peer_certificate: certificate.as_deref(),
             peer_certificate_valid: Some(certificate.is_some()),
@@ -56,21 +80,19 @@ impl Explain {
             .iter()
             .map(|(name, value)| (name.as_bytes(), value.as_slice()));
         let map = write_map(fields);
-        let head = RequestHead::read(&map).ok_or("headers that are too long")?;
+        let head = RequestHead::read(&map).ok_or("the headers are too long")?;
         let peer = DirectPeer::read(&attributes, head.forwarded().as_deref());
-        let client = configuration
-            .filter
-            .client(&peer, head.forwarded().as_deref());
+        let filter = &configuration.filter;
+        let client = filter.client(&peer, head.forwarded().as_deref());
         let now = self.at.map_or_else(now, Ok)?;
-        let outcome = configuration
-            .filter
-            .decide(&head, now, &client, |charge| Ok(unused(charge, now)));
-        let report = Report::of(&outcome);
-        if !self.json {
-            return Ok(report.lines());
-        }
-        let json = serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?;
-        Ok(format!("{json}\n"))
+        let outcome = filter.decide(&head, now, &client, |charge| Ok(unused(charge, now)));
+        let because = because(filter, &outcome, unreadable, &head, now);
+        let report = Report::new(&outcome, because);
+        Ok(Finished {
+            output: report.write(self.json)?,
+            notes: found.and_then(|found| found.note).into_iter().collect(),
+            code: u8::from(report.reason.is_some()),
+        })
     }
 
     fn headers(&self) -> Vec<(String, Vec<u8>)> {
@@ -80,12 +102,10 @@ impl Explain {
     }
 }
 
-/// What Envoy would hand over, readable or not.
-fn pem(path: &Path) -> Result<Vec<u8>, String> {
-    let bytes = input::read(path)?;
-    match bytes.first() {
-        Some(0x30) => Ok(pem::encode(&bytes).into_bytes()),
-        _ => Ok(bytes),
+fn path(text: &str) -> Result<String, String> {
+    match text.starts_with('/') {
+        true => Ok(text.to_owned()),
+        false => Err("expected a path that begins with \"/\"".to_owned()),
     }
 }
 
@@ -93,23 +113,6 @@ fn header(text: &str) -> Result<(String, Vec<u8>), String> {
     let (name, value) = text.split_once(':').ok_or("expected name:value")?;
     let value = value.trim().as_bytes().to_vec();
     Ok((name.trim().to_ascii_lowercase(), value))
-}
-
-fn moment(text: &str) -> Result<Timestamp, String> {
-    let format = &time::format_description::well_known::Rfc3339;
-    let moment = time::OffsetDateTime::parse(text, format).map_err(|error| error.to_string())?;
-    Ok(Timestamp::from_unix(moment.unix_timestamp()))
-}
-
-fn now() -> Result<Timestamp, String> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the command's edge: here time is asked"
-    )]
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let seconds = since.map_err(|error| error.to_string())?.as_secs();
-    let seconds = i64::try_from(seconds).map_err(|error| error.to_string())?;
-    Ok(Timestamp::from_unix(seconds))
 }
 
 /// A limit of which nothing has been used.
@@ -121,6 +124,14 @@ fn unused(charge: &Charge, now: Timestamp) -> Allowance {
     Allowance::after(charge, &charged, now)
 }
 
+/// The value of a header: UTF-8, or else Latin-1.
+fn text_of(value: &[u8]) -> String {
+    match std::str::from_utf8(value) {
+        Ok(text) => text.to_owned(),
+        Err(_) => value.iter().map(|&byte| char::from(byte)).collect(),
+    }
+}
+
 /// What the filter would do.
 #[derive(Debug, Serialize)]
 struct Report<'a> {
@@ -129,13 +140,15 @@ struct Report<'a> {
     /// The status of the answer; none for a request that passes.
     status: Option<u16>,
     user: Option<&'a str>,
-    headers: BTreeMap<&'a str, &'a str>,
+    headers: BTreeMap<&'a str, String>,
     rule: Option<&'a str>,
     observed: Vec<&'static str>,
+    /// What the decision stands on, one fact each.
+    because: Vec<String>,
 }
 
 impl<'a> Report<'a> {
-    fn of(outcome: &'a Outcome<'_>) -> Self {
+    fn new(outcome: &'a Outcome<'_>, because: Vec<String>) -> Self {
         let reason = outcome.decision.reason();
         let evidence = outcome.decision.evidence();
         let headers = outcome.headers.iter();
@@ -145,11 +158,20 @@ impl<'a> Report<'a> {
             status: reason.map(|reason| reason.status().code()),
             user: evidence.identity().map(|identity| identity.user.as_str()),
             headers: headers
-                .map(|(name, value)| (name.as_str(), value.as_str()))
+                .map(|(name, value)| (name.as_str(), text_of(value)))
                 .collect(),
             rule: evidence.rule,
             observed: evidence.observed_names(),
+            because,
         }
+    }
+
+    fn write(&self, is_json: bool) -> Result<String, String> {
+        if !is_json {
+            return Ok(self.lines());
+        }
+        let json = serde_json::to_string_pretty(self).map_err(|error| error.to_string())?;
+        Ok(format!("{json}\n"))
     }
 
     fn lines(&self) -> String {
@@ -166,7 +188,10 @@ impl<'a> Report<'a> {
             .iter()
             .map(|reason| ("observed", Some(*reason)));
         let headers = self.headers.iter();
-        let headers = headers.map(|(name, value)| format!("header       {name}: {value}\n"));
+        let headers =
+            headers.map(|(name, value)| format!("header       {name}: {}\n", visible(value)));
+        let because = self.because.iter();
+        let because = because.map(|fact| format!("because      {}\n", visible(fact)));
         let line =
             |(name, value): (&str, Option<&str>)| value.map(|it| format!("{name:12} {it}\n"));
         values
@@ -174,6 +199,7 @@ impl<'a> Report<'a> {
             .chain(observed)
             .filter_map(line)
             .chain(headers)
+            .chain(because)
             .collect()
     }
 }

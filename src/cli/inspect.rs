@@ -1,32 +1,115 @@
 //! `mtls-identity inspect`.
 
 use std::path::PathBuf;
+use std::rc::Rc;
 
-use mtls_identity::certificate::AttributeType;
-use mtls_identity::certificate::PeerCertificate;
+use mtls_identity::certificate::{AttributeType, PeerCertificate, Timestamp};
+use mtls_identity::config::Configuration;
 use mtls_identity::encoding::{base64, hex};
+use mtls_identity::identity::Peer;
 use serde::Serialize;
+use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::public_key::PublicKey;
 
-use super::input;
+use super::text::quoted;
+use super::time::now;
+use super::{Finished, configurations, input};
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  mtls-identity inspect alice.crt
+  kubectl get secret alice -o jsonpath='{.data.tls\\.crt}' | mtls-identity inspect -")]
 pub(crate) struct Inspect {
-    /// A certificate in PEM or DER, or `-` for the standard input.
+    /// A certificate in PEM or DER, or `-` for the standard input. The first of the file counts.
     certificate: PathBuf,
     /// As one JSON object.
     #[arg(long)]
     json: bool,
+    /// The configuration that says who the certificate is; `{}` if not given.
+    #[arg(long)]
+    config: Option<PathBuf>,
 }
 
 impl Inspect {
-    pub(crate) fn run(&self) -> Result<String, String> {
-        let report = Report::of(&input::certificate(&self.certificate)?);
-        if !self.json {
-            return Ok(report.lines());
-        }
-        let json = serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?;
-        Ok(format!("{json}\n"))
+    pub(crate) fn run(&self) -> Result<Finished, String> {
+        input::check_standard_input(self.config.iter().chain([&self.certificate]))?;
+        let configuration = configurations::one_or_default(self.config.as_deref())?;
+        let (certificate, note) = input::certificate(&self.certificate)?;
+        let report = Report::of(&certificate);
+        let output = match self.json {
+            true => {
+                let json = serde_json::to_string_pretty(&report);
+                format!("{}\n", json.map_err(|error| error.to_string())?)
+            }
+            false => {
+                let more = more_lines(certificate, &configuration, now()?);
+                format!("{}{more}", report.lines())
+            }
+        };
+        Ok(Finished {
+            output,
+            notes: note.into_iter().collect(),
+            code: 0,
+        })
     }
+}
+
+/// What no field of the certificate says: whether it is valid now, what it is for, and who it is.
+fn more_lines(
+    certificate: PeerCertificate,
+    configuration: &Configuration,
+    now: Timestamp,
+) -> String {
+    let validity = match () {
+        () if now < certificate.not_before() => "not yet valid",
+        () if now > certificate.not_after() => "expired",
+        () => "valid now",
+    };
+    let mut lines = format!("{:12} {validity}\n", "validity");
+    if let Ok((_, parsed)) = X509Certificate::from_der(certificate.der()) {
+        let kind = match parsed.public_key().parsed() {
+            Ok(PublicKey::RSA(key)) => format!("RSA {}", key.key_size()),
+            Ok(PublicKey::EC(point)) => format!("EC {}", point.key_size()),
+            Ok(_) | Err(_) => parsed.public_key().algorithm.algorithm.to_id_string(),
+        };
+        lines.push_str(&format!("{:12} {kind}\n", "key"));
+        for purpose in purposes(&parsed) {
+            lines.push_str(&format!("{:12} {purpose}\n", "purpose"));
+        }
+    }
+    let peer = Peer::Certificate(Rc::new(certificate));
+    let user = match configuration.filter.policy.identity.identify(&peer) {
+        Ok(identity) => format!(
+            "user         {} (source {})\n",
+            quoted(identity.user.as_str()),
+            identity.source
+        ),
+        Err(error) => format!("user none: {error}\n"),
+    };
+    lines + &user
+}
+
+/// The extended key usage (RFC 5280 section 4.2.1.12); nothing if any use is allowed.
+fn purposes(certificate: &X509Certificate<'_>) -> Vec<String> {
+    let Ok(Some(usage)) = certificate.extended_key_usage() else {
+        return Vec::new();
+    };
+    let usage = usage.value;
+    let named = [
+        (usage.any, "any"),
+        (usage.client_auth, "client authentication"),
+        (usage.server_auth, "server authentication"),
+        (usage.code_signing, "code signing"),
+        (usage.email_protection, "e-mail protection"),
+        (usage.time_stamping, "time stamping"),
+        (usage.ocsp_signing, "OCSP signing"),
+    ];
+    let named = named.into_iter().filter(|(is_set, _)| *is_set);
+    let others = usage.other.iter().map(|oid| oid.to_id_string());
+    named
+        .map(|(_, name)| name.to_owned())
+        .chain(others)
+        .collect()
 }
 
 /// What the filter reads in a certificate.
@@ -105,45 +188,34 @@ impl Report {
         }
     }
 
-    /// One line a value. A terminal obeys control characters, so they are shown and not sent.
+    /// One line a value. Names are in quotes, so that white space and control characters can be seen.
     fn lines(&self) -> String {
-        let one = |name: &'static str, value: &str| (name, value.to_owned());
-        let several = |name: &'static str, values: &[String]| {
-            let values = values.iter().map(|value| (name, value.clone()));
+        let name = |field: &'static str, values: &[String]| {
+            let values = values.iter().map(|value| (field, quoted(value)));
             values.collect::<Vec<_>>()
         };
+        let plain = |field: &'static str, value: &String| (field, value.clone());
         let rows = [
-            several("subject", self.subject.as_slice()),
-            several("issuer", self.issuer.as_slice()),
+            name("subject", self.subject.as_slice()),
+            name("issuer", self.issuer.as_slice()),
             vec![
-                one("serial", &self.serial),
-                one("not_before", &self.not_before),
-                one("not_after", &self.not_after),
+                plain("serial", &self.serial),
+                plain("not_before", &self.not_before),
+                plain("not_after", &self.not_after),
             ],
-            several("cn", &self.cn),
-            several("san.dns", &self.san.dns),
-            several("san.email", &self.san.email),
-            several("san.uri", &self.san.uri),
-            several("san.ip", &self.san.ip),
+            name("cn", &self.cn),
+            name("san.dns", &self.san.dns),
+            name("san.email", &self.san.email),
+            name("san.uri", &self.san.uri),
+            name("san.ip", &self.san.ip),
             vec![
-                one("sha256", &self.sha256),
-                one("spki_sha256", &self.spki_sha256),
+                plain("sha256", &self.sha256),
+                plain("spki_sha256", &self.spki_sha256),
             ],
-            several("spiffe", self.spiffe.as_slice()),
-            several("unreadable", &self.unreadable),
+            name("spiffe", self.spiffe.as_slice()),
+            name("unreadable", &self.unreadable),
         ];
-        let line = |(name, value): &(&str, String)| format!("{name:12} {}\n", visible(value));
+        let line = |(name, value): &(&str, String)| format!("{name:12} {value}\n");
         rows.concat().iter().map(line).collect()
     }
-}
-
-fn visible(text: &str) -> String {
-    let visible = |character: char| {
-        if character.is_control() {
-            character.escape_default().to_string()
-        } else {
-            character.to_string()
-        }
-    };
-    text.chars().map(visible).collect()
 }

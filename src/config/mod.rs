@@ -3,7 +3,6 @@
 //! A pure function of its bytes: Envoy configures each worker on its own, and a worker that refused
 //! what the first one accepted would run without the filter.
 
-use serde::de::Deserialize;
 use serde_json::value::RawValue;
 
 mod authorization;
@@ -51,8 +50,8 @@ impl Configuration {
     /// Reads a plugin configuration as [`Configuration::parse`] does, and accepts the same.
     ///
     /// # Errors
-    /// All that can be found: what is wrong with the reading of each top-level section, and everything that is wrong
-    /// with the values of the others.
+    /// All that can be found, at least one: the first thing that is wrong with each key of a top-level section, and
+    /// everything that is wrong with the values of the others.
     pub fn parse_reporting_all(bytes: &[u8]) -> Result<Self, Vec<ConfigurationError>> {
         let bytes = or_empty_object(bytes);
         let errors = match read(bytes) {
@@ -99,27 +98,22 @@ fn is_struct(bytes: &[u8]) -> bool {
     bytes.first() == Some(&0x0a) && bytes.contains(&0x12)
 }
 
-/// The first error of each top-level section, and the values of those that can be read.
+/// The errors of the top-level sections and their keys, each read alone, and then those of the values of all that can be
+/// read. `first` is what stopped the reading of the whole.
 fn errors_of_sections(bytes: &[u8], first: ConfigurationError) -> Vec<ConfigurationError> {
-    let mut json = serde_json::Deserializer::from_slice(bytes);
-    let Ok(sections) = Members::<&RawValue>::deserialize(&mut json) else {
+    let Ok(sections) = serde_json::from_slice::<Members<&RawValue>>(bytes) else {
         return vec![first];
     };
-    let alone = |key: &str, value: &RawValue| {
-        let key = serde_json::Value::from(key);
-        format!("{key}:{value}")
-    };
-    let mut errors = Vec::new();
-    let mut readable = Vec::new();
+    let mut alone = Alone::default();
     for (key, value) in sections.0 {
-        let member = alone(&key, value);
-        match read(format!("{{{member}}}").as_bytes()) {
-            Ok(_) => readable.push(member),
-            Err(error) => errors.push(error.without_its_place()),
+        match serde_json::from_str::<Members<&RawValue>>(value.get()) {
+            Ok(members) if !members.0.is_empty() => alone.read_members(&key, members),
+            Ok(_) | Err(_) => alone.read_whole(&key, value.get()),
         }
     }
-    let rest = read(format!("{{{}}}", readable.join(",")).as_bytes());
-    match rest.map(Document::build) {
+    let readable = alone.readable.join(",");
+    let mut errors = alone.errors;
+    match read(format!("{{{readable}}}").as_bytes()).map(Document::build) {
         Ok(Err(values)) => errors.extend(values),
         // A key is there twice.
         Err(error) if error.without_place() == first.without_place() => errors.push(first),
@@ -128,4 +122,50 @@ fn errors_of_sections(bytes: &[u8], first: ConfigurationError) -> Vec<Configurat
         Ok(Ok(_)) => {}
     }
     errors
+}
+
+/// Pieces of a document, each read as if it were all.
+#[derive(Default)]
+struct Alone {
+    readable: Vec<String>,
+    errors: Vec<ConfigurationError>,
+}
+
+impl Alone {
+    fn read_whole(&mut self, key: &str, value: &str) {
+        let section = member(key, value);
+        if self.is_readable(&section) {
+            self.readable.push(section);
+        }
+    }
+
+    fn read_members(&mut self, key: &str, members: Members<&RawValue>) {
+        let members = members.0.iter();
+        let members = members.map(|(key, value)| member(key, value.get()));
+        let readable: Vec<_> = members
+            .filter(|it| self.is_readable(&member(key, &format!("{{{it}}}"))))
+            .collect();
+        if !readable.is_empty() {
+            let section = member(key, &format!("{{{}}}", readable.join(",")));
+            self.readable.push(section);
+        }
+    }
+
+    fn is_readable(&mut self, section: &str) -> bool {
+        match read(format!("{{{section}}}").as_bytes()) {
+            Ok(_) => true,
+            Err(error) => {
+                let error = error.without_its_place();
+                if !self.errors.contains(&error) {
+                    self.errors.push(error);
+                }
+                false
+            }
+        }
+    }
+}
+
+/// A key and its value in JSON.
+fn member(key: &str, value: &str) -> String {
+    format!("{}:{value}", serde_json::Value::from(key))
 }

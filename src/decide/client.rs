@@ -38,6 +38,8 @@ pub struct ConnectionClient {
     pub revoked: Result<(), Reason>,
     /// The checks of the client that is a user, or why it is none.
     pub checks: Result<Rc<ClientChecks>, Reason>,
+    /// Why the client is no user, in words: which source, and which character or rule.
+    pub detail: Option<Rc<str>>,
 }
 
 impl ConnectionClient {
@@ -49,6 +51,7 @@ impl ConnectionClient {
             client: None,
             revoked: Ok(()),
             checks: Err(reason),
+            detail: None,
         }
     }
 

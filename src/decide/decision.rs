@@ -17,6 +17,8 @@ pub struct Evidence<'p> {
     pub intermediary: Option<Peer>,
     /// The user that the client is, and what goes with it.
     pub checks: Option<Rc<ClientChecks>>,
+    /// Why the client is no user, in words.
+    pub detail: Option<Rc<str>>,
     /// The authorization rule that decided.
     pub rule: Option<&'p str>,
     /// What would have been denied, had it not only been observed.

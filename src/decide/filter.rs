@@ -8,7 +8,7 @@ use crate::decide::decision::{Decision, Denial, Evidence, Permit};
 use crate::decide::header_value::HeaderSource;
 use crate::decide::headers::{HeaderRules, Headers};
 use crate::decide::policy::{Check, Policy, Request};
-use crate::identity::{DirectPeer, Peer};
+use crate::identity::{DirectPeer, IdentityError, Peer};
 use crate::limit::{Allowance, Charge, RateLimits};
 use crate::reason::Reason;
 use crate::request::RequestHead;
@@ -81,20 +81,26 @@ impl Filter {
         });
         let peer = client.clone().unwrap_or_else(|| Ok(direct.peer.clone()));
         let peers = [Some(&direct.peer), peer.as_ref().ok()];
+        let revoked = self.policy.check_revoked(peers.into_iter().flatten());
+        let mut detail = None;
+        let checks = validated.and(peer).and_then(|peer| {
+            self.check(&peer).map(Rc::new).map_err(|error| {
+                detail = Some(error.to_string().into());
+                error.reason()
+            })
+        });
         ConnectionClient {
             direct: Ok(direct.peer.clone()),
-            revoked: self.policy.check_revoked(peers.into_iter().flatten()),
-            checks: validated
-                .and(peer)
-                .and_then(|peer| self.check(&peer).map(Rc::new)),
+            revoked,
+            checks,
+            detail,
             validated,
             client,
         }
     }
 
-    fn check(&self, peer: &Peer) -> Result<ClientChecks, Reason> {
-        let identity = self.policy.identity.identify(peer);
-        let identity = identity.map_err(|error| error.reason())?;
+    fn check(&self, peer: &Peer) -> Result<ClientChecks, IdentityError> {
+        let identity = self.policy.identity.identify(peer)?;
         let source = HeaderSource {
             identity: Some(&identity),
             peer: Some(peer),

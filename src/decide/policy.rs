@@ -225,6 +225,7 @@ fn identify(
         let client = client.as_ref().map_err(|&reason| reason)?;
         check_validity(evidence.peer.insert(client.clone()), now)?;
     }
+    evidence.detail = client.detail.clone();
     let checks = client.checks.as_ref().map_err(|&reason| reason)?;
     evidence.checks = Some(checks.clone());
     Ok(())

@@ -141,6 +141,27 @@ impl Authorization {
     }
 }
 
+impl Authorization {
+    /// The rules that are tried for a request, in their order, the last of which decides if it matches. With each comes
+    /// the first condition that does not hold; none for the rule that matches.
+    pub fn tried(
+        &self,
+        client: Option<(&Identity, &Groups)>,
+        question: &Question<'_>,
+    ) -> Vec<(&Rule, Option<&'static str>)> {
+        let headers = RequestHeaders::new(&self.header_names, question.head);
+        let mut tried = Vec::new();
+        for rule in &self.rules {
+            let unmet = rule.unmet_condition(client, question, &headers);
+            tried.push((rule, unmet));
+            if unmet.is_none() {
+                break;
+            }
+        }
+        tried
+    }
+}
+
 impl RulesOfClient {
     fn new(rules: &[Rule], client: Option<(&Identity, &Groups)>) -> Self {
         let of_client = rules.iter().zip(0..).filter(|(rule, _)| match client {
@@ -171,6 +192,38 @@ impl Rule {
             && self.issuers.is_empty()
     }
 
+    /// The first condition that does not hold, by its key in the configuration.
+    fn unmet_condition(
+        &self,
+        client: Option<(&Identity, &Groups)>,
+        question: &Question<'_>,
+        headers: &RequestHeaders<'_>,
+    ) -> Option<&'static str> {
+        let for_identities = Self {
+            action: self.action,
+            identities: self.identities.clone(),
+            ..Self::default()
+        };
+        let fits_client = |rule: &Self| match client {
+            Some((identity, groups)) => rule.matches_client(identity, groups),
+            None => rule.matches_anonymous(),
+        };
+        let fits_header = |it: &HeaderCondition| self.matches_header(it, headers);
+        let conditions = [
+            ("identities", fits_client(&for_identities)),
+            (
+                "organizations, organizational_units or issuers",
+                fits_client(self),
+            ),
+            ("methods", self.matches_method(question.method)),
+            ("paths", self.matches_path(question.path)),
+            ("headers", self.headers.iter().all(fits_header)),
+            ("mcp", self.holds_for(question.message) == Holds::Yes),
+        ];
+        let mut unmet = conditions.into_iter().filter(|(_, holds)| !holds);
+        unmet.next().map(|(key, _)| key)
+    }
+
     fn matches(&self, question: &Question<'_>, headers: &RequestHeaders<'_>) -> Holds {
         let holds = self.matches_method(question.method)
             && self.matches_path(question.path)
@@ -178,11 +231,17 @@ impl Rule {
                 .headers
                 .iter()
                 .all(|condition| self.matches_header(condition, headers));
-        match &self.mcp {
-            _ if !holds => Holds::No,
-            None => Holds::Yes,
-            Some(condition) => condition.holds(question.message, self.action),
+        match holds {
+            true => self.holds_for(question.message),
+            false => Holds::No,
         }
+    }
+
+    fn holds_for(&self, message: Message<'_>) -> Holds {
+        let condition = self.mcp.as_ref();
+        condition.map_or(Holds::Yes, |condition| {
+            condition.holds(message, self.action)
+        })
     }
 
     fn matches_method(&self, method: &[u8]) -> bool {

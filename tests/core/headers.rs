@@ -13,8 +13,12 @@ fn set(value: &Value, certificate: &[u8]) -> Result<Vec<(String, String)>, Reaso
     let outcome = serve(&configuration, certificate);
     match outcome.decision.reason() {
         Some(reason) => Err(reason),
-        None => Ok(outcome.headers.to_vec()),
+        None => Ok(outcome.headers.iter().map(text).collect()),
     }
+}
+
+fn text((name, value): &(String, Vec<u8>)) -> (String, String) {
+    (name.clone(), String::from_utf8(value.clone()).unwrap())
 }
 
 /// The value of one kind, for this certificate.

@@ -218,7 +218,7 @@ fn configurations(value: &Value, found: &mut Vec<Value>) {
     match value {
         Value::Object(members) => members.values().for_each(|it| configurations(it, found)),
         Value::Array(entries) => entries.iter().for_each(|it| configurations(it, found)),
-        _ => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

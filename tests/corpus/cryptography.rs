@@ -70,7 +70,7 @@ pub(crate) fn disagreement(ours: &PeerCertificate, theirs: &Reading) -> Option<&
     let fields = [
         ("subject", subject.is_none_or(is_the_same_name)),
         ("issuer", issuer.is_none_or(is_the_same_name)),
-        ("serial", is(&theirs.serial, ours.serial())),
+        ("serial", is(&theirs.serial, ours.serial().magnitude())),
         ("notBefore", at(theirs.not_before, ours.not_before().unix())),
         ("notAfter", at(theirs.not_after, ours.not_after().unix())),
         ("SHA-256", is(&theirs.sha256, ours.sha256())),

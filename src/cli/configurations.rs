@@ -1,0 +1,359 @@
+//! Finds the plugin configuration in a file: in JSON or YAML of its own, in a WasmPlugin or a TrafficExtension, or in
+//! an Envoy configuration.
+
+use std::path::Path;
+
+use mtls_identity::config::{Configuration, ConfigurationError, Place, Seek, Step};
+use serde::Deserialize;
+use serde::de::DeserializeSeed;
+use serde_json::Value;
+
+use super::input;
+
+/// A configuration, and where in its file it is.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// The JSON that the filter gets.
+    pub(super) json: String,
+    document: usize,
+    steps: Vec<Step>,
+    wrapping: Wrapping,
+}
+
+/// How the configuration stands in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wrapping {
+    /// As text that is the file itself.
+    File,
+    /// As an object of the file's own format.
+    Object,
+    /// As JSON in a string, which Envoy wants in a StringValue.
+    Text,
+    /// As a Struct, which Envoy hands to the filter in a form that it does not read.
+    Struct,
+}
+
+/// A file in which configurations are.
+#[derive(Debug)]
+pub(super) struct ConfigurationFile {
+    /// What messages call it.
+    pub(super) name: String,
+    text: String,
+    is_json: bool,
+    /// What was found, at least one.
+    pub(super) found: Vec<Found>,
+}
+
+/// Something wrong, and where.
+#[derive(Debug)]
+pub(super) struct Complaint {
+    /// The line and column; none where no line is to blame.
+    pub(super) place: Option<Place>,
+    /// The path and what is wrong with the value.
+    pub(super) message: String,
+}
+
+/// The one configuration of a file, or `{}` without a file.
+///
+/// # Errors
+/// One line a complaint.
+pub(super) fn one_or_default(path: Option<&Path>) -> Result<Configuration, String> {
+    let Some(path) = path else {
+        return Configuration::parse(b"{}").map_err(|error| error.to_string());
+    };
+    let file = ConfigurationFile::read(path)?;
+    let mut found = file.found.iter();
+    let first = found.next();
+    // A dump of Envoy has the same plugin in several places.
+    let only = first.filter(|first| found.all(|other| other.json == first.json));
+    let Some(found) = only else {
+        return Err(format!(
+            "{}: found {} configurations that differ, expected one",
+            file.name,
+            file.found.len()
+        ));
+    };
+    file.load(found).map_err(|complaints| {
+        let lines = complaints.iter().map(|complaint| file.line(complaint));
+        lines.collect::<Vec<_>>().join("\n")
+    })
+}
+
+impl ConfigurationFile {
+    /// Reads a file and finds the configurations in it.
+    ///
+    /// # Errors
+    /// One line for a file that cannot be read, that is neither JSON nor YAML, or that has no configuration in it.
+    pub(super) fn read(path: &Path) -> Result<Self, String> {
+        let name = input::name(path);
+        let text = String::from_utf8(input::read(path)?);
+        let text = text.map_err(|_| format!("{name}: this is not UTF-8"))?;
+        let is_json = text.trim_start().starts_with(['{', '[', '"']);
+        let mut file = Self {
+            name,
+            text,
+            is_json,
+            found: Vec::new(),
+        };
+        file.find()?;
+        match file.found.is_empty() {
+            true => Err(format!(
+                "{}: found no configuration of the filter",
+                file.name
+            )),
+            false => Ok(file),
+        }
+    }
+
+    /// Whether there is nothing in the file.
+    pub(super) fn is_empty(&self) -> bool {
+        self.text.trim().is_empty()
+    }
+
+    fn find(&mut self) -> Result<(), String> {
+        let documents = match self.is_json {
+            // What is no JSON, or has a key twice, is for the filter's own reader to complain about.
+            true => serde_json::from_str(&self.text)
+                .map(|value| vec![value])
+                .unwrap_or_default(),
+            false => self.yaml_documents()?,
+        };
+        for (document, value) in documents.iter().enumerate() {
+            let mut search = Search {
+                document,
+                found: Vec::new(),
+            };
+            search.look(value, &mut Vec::new());
+            if search.found.is_empty() && is_plain_configuration(value, self.is_json) {
+                search.add(value.to_string(), Vec::new(), Wrapping::Object);
+            }
+            self.found.append(&mut search.found);
+        }
+        let is_plain = matches!(self.found.as_slice(), [only] if only.steps.is_empty());
+        if self.is_empty() || (self.is_json && (documents.is_empty() || is_plain)) {
+            self.found = vec![Found {
+                json: self.text.trim_end().to_owned(),
+                document: 0,
+                steps: Vec::new(),
+                wrapping: Wrapping::File,
+            }];
+        }
+        Ok(())
+    }
+
+    fn yaml_documents(&self) -> Result<Vec<Value>, String> {
+        let documents = serde_yaml_ng::Deserializer::from_str(&self.text);
+        let documents = documents
+            .map(Value::deserialize)
+            .collect::<Result<Vec<_>, _>>();
+        documents.map_err(|error| {
+            let place = error.location().map(|at| Place {
+                line: at.line(),
+                column: at.column(),
+            });
+            let message = format!("this is neither JSON nor YAML: {}", without_place(&error));
+            self.line(&Complaint { place, message })
+        })
+    }
+
+    /// The configuration that the filter makes of what was found.
+    ///
+    /// # Errors
+    /// Everything that is wrong.
+    pub(super) fn load(&self, found: &Found) -> Result<Configuration, Vec<Complaint>> {
+        if found.wrapping == Wrapping::Struct {
+            return Err(vec![Complaint {
+                place: self.place(found, &[]),
+                message: "found a google.protobuf.Struct, expected JSON in a \
+                          google.protobuf.StringValue: the filter cannot read a Struct"
+                    .to_owned(),
+            }]);
+        }
+        let loaded = Configuration::parse_reporting_all(found.json.as_bytes());
+        loaded.map_err(|errors| {
+            let complaints = errors.iter().map(|error| self.complaint(found, error));
+            let mut complaints: Vec<_> = complaints.collect();
+            complaints.sort_by_key(|complaint| complaint.place);
+            complaints
+        })
+    }
+
+    fn complaint(&self, found: &Found, error: &ConfigurationError) -> Complaint {
+        let steps = error.path().steps();
+        let place = match found.wrapping {
+            Wrapping::File => error.place(),
+            Wrapping::Object | Wrapping::Struct => self.place(found, steps),
+            Wrapping::Text => self
+                .place(found, &[])
+                .map(|start| self.place_in_text(start, error)),
+        };
+        Complaint {
+            place,
+            message: error.without_place(),
+        }
+    }
+
+    /// The place of a value in a configuration that was found.
+    pub(super) fn place(&self, found: &Found, steps: &[Step]) -> Option<Place> {
+        let steps: Vec<_> = found.steps.iter().chain(steps).cloned().collect();
+        let lengths = (0..=steps.len()).rev();
+        lengths
+            .into_iter()
+            .find_map(|length| self.place_in_file(found, steps.get(..length)?))
+    }
+
+    fn place_in_file(&self, found: &Found, steps: &[Step]) -> Option<Place> {
+        if self.is_json {
+            let mut json = serde_json::Deserializer::from_str(&self.text);
+            let error = Seek(steps).deserialize(&mut json).err()?;
+            return Some(Place {
+                line: error.line(),
+                column: error.column().max(1),
+            });
+        }
+        let mut documents = serde_yaml_ng::Deserializer::from_str(&self.text);
+        let error = Seek(steps)
+            .deserialize(documents.nth(found.document)?)
+            .err()?;
+        error.location().map(|at| Place {
+            line: at.line(),
+            column: at.column(),
+        })
+    }
+
+    /// The place of an error in JSON that stands in a block of lines behind `|`. In a string of another form no line of
+    /// the file is the error's own, so it is that of the string.
+    fn place_in_text(&self, start: Place, error: &ConfigurationError) -> Place {
+        let Some(inner) = error.place() else {
+            return start;
+        };
+        let is_block = |line: &str| line.trim_end().ends_with(['|', '-', '+', '>']);
+        match self.text.lines().nth(start.line.saturating_sub(1)) {
+            Some(line) if !self.is_json && is_block(line) => Place {
+                line: start.line + inner.line,
+                column: 1,
+            },
+            _ => start,
+        }
+    }
+
+    /// `FILE:LINE:COLUMN: path: message`.
+    pub(super) fn line(&self, complaint: &Complaint) -> String {
+        let Complaint { place, message } = complaint;
+        match place {
+            Some(Place { line, column }) => format!("{}:{line}:{column}: {message}", self.name),
+            None => format!("{}: {message}", self.name),
+        }
+    }
+}
+
+fn without_place(error: &serde_yaml_ng::Error) -> String {
+    let said = error.to_string();
+    let end = said.find(" at line ").unwrap_or(said.len());
+    said.get(..end).unwrap_or_default().to_owned()
+}
+
+/// Whether a document in which no configuration was found is one itself. JSON is one unless it is Envoy's or of Kubernetes,
+/// so that a key that is misspelt is an error.
+fn is_plain_configuration(document: &Value, is_json: bool) -> bool {
+    let others = [
+        "apiVersion",
+        "static_resources",
+        "dynamic_resources",
+        "configs",
+        "resources",
+    ];
+    let is_of_others = others.iter().any(|key| document.get(key).is_some());
+    (is_json && !is_of_others) || has_our_keys(document)
+}
+
+/// Whether an object has a key of the configuration, or is empty. Files of other programs have none.
+fn has_our_keys(document: &Value) -> bool {
+    let schema = Configuration::schema();
+    let is_known = |key: &String| {
+        schema
+            .pointer("/properties")
+            .and_then(|it| it.get(key))
+            .is_some()
+    };
+    match document.as_object() {
+        Some(members) => members.is_empty() || members.keys().any(is_known),
+        None => false,
+    }
+}
+
+/// Goes through one document.
+struct Search {
+    document: usize,
+    found: Vec<Found>,
+}
+
+impl Search {
+    fn add(&mut self, json: String, steps: Vec<Step>, wrapping: Wrapping) {
+        let document = self.document;
+        self.found.push(Found {
+            json,
+            document,
+            steps,
+            wrapping,
+        });
+    }
+
+    fn look(&mut self, value: &Value, path: &mut Vec<Step>) {
+        match value {
+            Value::Object(members) => {
+                if let Some(configuration) = members.get("pluginConfig") {
+                    let steps = with(path, ["pluginConfig"]);
+                    self.add(configuration.to_string(), steps, Wrapping::Object);
+                } else if members.contains_key("vm_config") && is_ours(value) {
+                    self.add_of_envoy(value, path);
+                }
+                for (key, value) in members {
+                    path.push(Step::Key(key.clone()));
+                    self.look(value, path);
+                    path.pop();
+                }
+            }
+            Value::Array(entries) => {
+                for (index, value) in entries.iter().enumerate() {
+                    path.push(Step::Index(index));
+                    self.look(value, path);
+                    path.pop();
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+
+    /// The configuration of an `envoy.extensions.wasm.v3.PluginConfig`.
+    fn add_of_envoy(&mut self, plugin: &Value, path: &[Step]) {
+        let Some(configuration) = plugin.get("configuration") else {
+            return self.add("{}".to_owned(), path.to_vec(), Wrapping::Object);
+        };
+        match configuration.get("value") {
+            Some(Value::String(text)) => {
+                self.add(
+                    text.clone(),
+                    with(path, ["configuration", "value"]),
+                    Wrapping::Text,
+                );
+            }
+            _ => self.add(
+                String::new(),
+                with(path, ["configuration"]),
+                Wrapping::Struct,
+            ),
+        }
+    }
+}
+
+/// Whether a plugin of Envoy is this filter, by the names that it is given.
+fn is_ours(plugin: &Value) -> bool {
+    let text = plugin.to_string();
+    text.contains("mtls_identity") || text.contains("mtls-identity")
+}
+
+fn with<const N: usize>(path: &[Step], keys: [&str; N]) -> Vec<Step> {
+    let keys = keys.iter().map(|key| Step::Key((*key).to_owned()));
+    path.iter().cloned().chain(keys).collect()
+}

@@ -1,0 +1,220 @@
+//! `mtls-identity check`.
+
+use crate::desk::Desk;
+
+#[test]
+fn a_configuration_that_loads_is_summed_up_in_one_line() {
+    let desk = Desk::new();
+    let pin = format!("sha256:{}", "0a".repeat(32));
+    for (text, summary) in [
+        ("{}".to_owned(), "ok: every user may do everything\n"),
+        (
+            format!(
+                r#"{{"pins": {{"alice": ["{pin}"]}}, "rate_limit": {{"default": {{"rate": "5/s"}}}},
+                "authorization": {{"rules": [{{"name": "a", "action": "allow"}}]}}}}"#
+            ),
+            "ok: 1 user pinned, 1 rule (default deny), limit 5/s\n",
+        ),
+        (
+            r#"{"revoked": [{"issuer": "CN=a,O=b", "serial": "0x1"}], "observe": ["pins"]}"#
+                .to_owned(),
+            "ok: 1 serial number revoked, some checks only observed\n",
+        ),
+    ] {
+        let ran = desk.run_with(&["check", "-"], &text);
+        assert_eq!((ran.code, ran.errors.as_str()), (0, ""), "{text}");
+        assert_eq!(ran.output, summary);
+    }
+}
+
+#[test]
+fn every_error_is_a_line_with_file_line_and_path() {
+    let desk = Desk::new();
+    desk.write(
+        "a.json",
+        "{\n \"audit\": {\"log\": \"no\"},\n \"pins\": {\"a\": [\n  \"x\"]},\n \"pin\": 1\n}",
+    );
+    let ran = desk.run(&["check", "a.json"]);
+    assert_eq!((ran.code, ran.output.as_str()), (1, ""));
+    let lines: Vec<_> = ran.errors.lines().collect();
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    for (line, (start, words)) in lines.iter().zip([
+        ("a.json:2:", ": audit.log: found \"no\", expected one of"),
+        ("a.json:4:", ": pins.a[0]: found \"x\", expected"),
+        (
+            "a.json:5:",
+            ": pin: found the unknown key \"pin\": did you mean \"pins\"?",
+        ),
+    ]) {
+        assert!(line.starts_with(start) && line.contains(words), "{line}");
+    }
+}
+
+/// A manifest in whose second document, in the eighth line, a value is wrong.
+const MANIFESTS: &str = "apiVersion: v1
+kind: Namespace
+---
+apiVersion: extensions.istio.io/v1alpha1
+kind: WasmPlugin
+spec:
+  pluginConfig:
+    audit: {log: VALUE}
+---
+apiVersion: extensions.istio.io/v1alpha1
+kind: TrafficExtension
+spec:
+  wasm:
+    pluginConfig:
+      identity: {missing: strip}
+";
+
+/// A part of an Envoy configuration in whose tenth line a value is wrong.
+const ENVOY: &str = "static_resources:
+  listeners:
+  - typed_config:
+      config:
+        root_id: mtls_identity
+        vm_config: {runtime: envoy.wasm.runtime.v8}
+        configuration:
+          \"@type\": type.googleapis.com/google.protobuf.StringValue
+          value: |
+            {\"audit\": {\"log\": \"VALUE\"}}
+  - typed_config:
+      config: {root_id: other, vm_config: {}, configuration: {value: none of ours}}
+";
+
+#[test]
+fn configurations_are_found_in_manifests_and_in_envoys_files() {
+    let desk = Desk::new();
+    for (text, count, line) in [
+        (MANIFESTS, 2, 8),
+        (ENVOY, 1, 10),
+        ("# mine\naudit:\n  log: VALUE\n", 1, 3),
+        ("{\"audit\":\n{\"log\": \"VALUE\"}}", 1, 2),
+    ] {
+        let good = desk.run_with(&["check", "-"], &text.replace("VALUE", "all"));
+        assert_eq!((good.code, good.errors.as_str()), (0, ""), "{text}");
+        assert_eq!(good.output.matches("ok: ").count(), count, "{text}");
+        let bad = desk.run_with(&["check", "-"], &text.replace("VALUE", "some"));
+        assert_eq!(bad.code, 1, "{text}");
+        let start = format!("standard input:{line}:");
+        assert!(bad.errors.starts_with(&start), "{}", bad.errors);
+        assert!(
+            bad.errors.contains(": audit.log: found \"some\""),
+            "{}",
+            bad.errors
+        );
+        assert_eq!(bad.errors.lines().count(), 1, "{}", bad.errors);
+    }
+}
+
+#[test]
+fn a_struct_where_envoy_wants_a_string_value_is_an_error() {
+    let text = ENVOY
+        .replace("StringValue", "Struct")
+        .replace("value: |", "value:");
+    let ran = Desk::new().run_with(&["check", "-"], &text.replace("VALUE", "all"));
+    assert_eq!(ran.code, 1);
+    assert!(
+        ran.errors.contains("found a google.protobuf.Struct"),
+        "{}",
+        ran.errors
+    );
+}
+
+#[test]
+fn what_cannot_be_read_or_has_no_configuration_is_no_verdict() {
+    let desk = Desk::new();
+    desk.write("compose.yaml", "services: {}\n");
+    desk.write("bytes", [0xff, 0xfe]);
+    desk.write("envoy.json", r#"{"static_resources": {"listeners": []}}"#);
+    for arguments in [
+        &["check", "missing.json"][..],
+        &["check", "compose.yaml"],
+        &["check", "envoy.json"],
+        &["check", "bytes"],
+        &["check", "-", "-"],
+        &["check"],
+        &["check", "--loose", "a.json"],
+    ] {
+        let ran = desk.run(arguments);
+        assert_eq!((ran.code, ran.output.as_str()), (2, ""), "{arguments:?}");
+        assert!(!ran.errors.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn what_loads_and_means_something_else_is_a_warning() {
+    let desk = Desk::new();
+    let pin = format!("[\"sha256:{}\"]", "0a".repeat(32));
+    let pinned = |user: &str, sources: &str| {
+        format!(r#"{{"identity": {{"sources": [{sources}]}}, "pins": {{"{user}": {pin}}}}}"#)
+    };
+    let rules = |rules: &str| format!(r#"{{"authorization": {{"rules": [{rules}]}}}}"#);
+    let all = r#"{"name": "all", "action": "allow"}"#;
+    let path = r#"{"name": "path", "action": "allow", "paths": ["/a"]}"#;
+    for (text, warning) in [
+        (
+            pinned("CN=alice,O=Corp", "\"cn\""),
+            Some("no certificate gives the user"),
+        ),
+        (
+            pinned("spiffe://a/b", "\"cn\", \"email\""),
+            Some("no certificate gives the user"),
+        ),
+        (pinned("alice", "\"email\", \"dns\", \"cn\""), None),
+        (pinned("CN=alice,O=Corp", "\"cn\", \"subject\""), None),
+        (
+            rules(&format!("{all}, {path}")),
+            Some("the rules behind it are never asked"),
+        ),
+        (rules(&format!("{path}, {all}")), None),
+        (
+            rules(&path.replace("/a", "/a/*")),
+            Some("allows \"/a/\" as well"),
+        ),
+        (
+            rules(&path.replace(
+                "\"paths\": [\"/a\"]",
+                "\"headers\": {\"Mcp-Name\": [\"a\"]}",
+            )),
+            Some("the client writes this header"),
+        ),
+        (
+            rules(&all.replace("\"name\"", "\"identities\": [\"CN=a,O=b\"], \"name\"")),
+            Some("authorization.rules[0].identities[0]: no certificate gives"),
+        ),
+        (
+            r#"{"headers": {"set": {"Authorization": "user"}}}"#.to_owned(),
+            Some("read this header"),
+        ),
+        (
+            r#"{"headers": {"set": {"x-forwarded-for": "user"}}}"#.to_owned(),
+            Some("read this header"),
+        ),
+        (
+            r#"{"headers": {"set": {"x-forwarded-client-cert": "user"}}}"#.to_owned(),
+            None,
+        ),
+        (" \n".to_owned(), Some("the file is empty, which means {}")),
+        ("{}".to_owned(), None),
+    ] {
+        let text = text.as_str();
+        let ran = desk.run_with(&["check", "-"], text);
+        assert_eq!(ran.code, 0, "{text}: {ran:?}");
+        let strict = desk.run_with(&["check", "--strict", "-"], text);
+        assert_eq!(
+            strict.code,
+            i32::from(warning.is_some()),
+            "{text}: {strict:?}"
+        );
+        match warning {
+            Some(words) => {
+                assert!(ran.errors.contains(": warning: "), "{text}: {}", ran.errors);
+                assert!(ran.errors.contains(words), "{text}: {}", ran.errors);
+                assert_eq!(ran.errors.lines().count(), 1, "{text}: {}", ran.errors);
+            }
+            None => assert_eq!(ran.errors, "", "{text}"),
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! The native commands, run as programs: what they print, where, and with which exit code.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "a test that meets the unexpected has failed, and shall say where"
+)]
+
+mod check;
+mod desk;
+mod explain;
+mod files;
