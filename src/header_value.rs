@@ -54,6 +54,8 @@ pub enum HeaderValue {
     CertificateEscaped,
     /// The certificate as RFC 9440 writes `Client-Cert`.
     CertificateRfc9440,
+    /// An element of X-Forwarded-Client-Cert with this certificate.
+    ForwardedClientCert,
 }
 
 /// Of whom a header speaks; of nobody by default.
@@ -93,6 +95,8 @@ impl HeaderValue {
             Self::NotAfter => certificate.map(|it| it.not_after().to_string()),
             Self::CertificateEscaped => certificate.map(escaped),
             Self::CertificateRfc9440 => certificate.map(byte_sequence),
+            Self::ForwardedClientCert => certificate
+                .map(|it| format!("Hash={};Cert=\"{}\"", hex(it.sha256()), escaped(it))),
         })
     }
 }

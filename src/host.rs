@@ -301,6 +301,8 @@ fn set(headers: &Headers) -> Result<(), Reason> {
     for (name, value) in headers {
         // Of the request's own header with this name nothing is left, so that none has to be looked for.
         calls::add_header(HeaderMap::Request, name.as_bytes(), value.as_bytes())?;
+        let state = format!("mtls_identity.{name}");
+        calls::set_property(state.as_bytes(), value.as_bytes())?;
     }
     Ok(())
 }

@@ -64,6 +64,7 @@ names! {
         "verify" => Verify,
         "certificate_escaped" => CertificateEscaped,
         "certificate_rfc9440" => CertificateRfc9440,
+        "forwarded_client_cert" => ForwardedClientCert,
     }
     MissingIdentity { "deny" => Deny, "strip" => Strip }
     MultipleCn { "reject" => Reject, "first" => First, "last" => Last }
