@@ -95,8 +95,9 @@ impl HeaderValue {
             Self::NotAfter => certificate.map(|it| it.not_after().to_string()),
             Self::CertificateEscaped => certificate.map(escaped),
             Self::CertificateRfc9440 => certificate.map(byte_sequence),
-            Self::ForwardedClientCert => certificate
-                .map(|it| format!("Hash={};Cert=\"{}\"", hex(it.sha256()), escaped(it))),
+            Self::ForwardedClientCert => {
+                certificate.map(|it| format!("Hash={};Cert=\"{}\"", hex(it.sha256()), escaped(it)))
+            }
         })
     }
 }

@@ -1,0 +1,271 @@
+//! An overlay in a world: what is applied, and the Pods that it is about.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::caller::{ALICE, Caller};
+use crate::cluster::SLOW;
+use crate::differences;
+use crate::harness::artifacts::{output, repository};
+use crate::harness::certs::{Authority, Credentials};
+use crate::harness::eventually;
+use crate::harness::leaf::{Leaf, SERVER_AUTH, common_name, san_dns};
+use crate::manifests::{OVERLAYS, documents};
+use crate::network::Namespace;
+use crate::pod::{Plan, Pod};
+use crate::release::Release;
+use crate::tools::kubectl;
+use crate::world::World;
+
+/// An overlay that runs.
+pub(crate) struct Mesh {
+    pub(crate) world: World,
+    pub(crate) overlay: &'static str,
+    /// Signs the users.
+    pub(crate) users: Authority,
+    pub(crate) alice: Credentials,
+    pub(crate) ingress: Pod,
+    pub(crate) gateway: Pod,
+    pub(crate) waypoint: Option<Pod>,
+    /// A workload that the policies of sidecar and waypoint admit.
+    pub(crate) agent: Pod,
+    /// A workload of another namespace, which has no business here.
+    pub(crate) intruder: Pod,
+    /// Outside of the mesh.
+    pub(crate) outside: Namespace,
+}
+
+/// The objects of an overlay with these components.
+pub(crate) fn rendered(overlay: &str, components: &[&str]) -> Vec<Value> {
+    let target = repository().join("target");
+    fs::create_dir_all(&target).unwrap();
+    let folder = tempfile::tempdir_in(&target).unwrap();
+    let at = |name: &str| format!("../../istio/{name}");
+    let components: Vec<_> = components.iter().map(|name| at(name)).collect();
+    let kustomization = json!({
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": [at(overlay)],
+        "components": components,
+    });
+    let file = folder.path().join("kustomization.yaml");
+    fs::write(file, kustomization.to_string()).unwrap();
+    let mut kustomize = Command::new(kubectl());
+    documents(&output(kustomize.arg("kustomize").arg(folder.path())))
+}
+
+impl Mesh {
+    /// As shipped.
+    pub(crate) async fn of(overlay: &'static str, release: Release) -> Self {
+        Self::edited(overlay, release, |_| {}).await
+    }
+
+    /// Changed before it is applied.
+    pub(crate) async fn edited(
+        overlay: &'static str,
+        release: Release,
+        edit: impl FnOnce(&mut Vec<Value>),
+    ) -> Self {
+        assert!(OVERLAYS.contains(&overlay));
+        let ambient = overlay.ends_with("waypoint");
+        let world = World::start(release, ambient).await;
+        let users = Authority::named("Users CA");
+        let mut objects = rendered(overlay, release.components);
+        world.use_image(&mut objects);
+        edit(&mut objects);
+        world.install(&objects, &users);
+        let application = Plan {
+            application: true,
+            ..Plan::default()
+        };
+        let ingress = world
+            .pod("mcp-ingress", "mcp-ingress", &Plan::default())
+            .await;
+        let gateway = world.pod("mcp-gateway", "mcp-system", &application).await;
+        world.publish("mcp-gateway", "mcp-system", &gateway, &[("http", 4444)]);
+        let waypoint = match ambient {
+            true => Some(world.waypoint("mcp-waypoint", "mcp-system").await),
+            false => None,
+        };
+        let mesh = Self {
+            agent: world.workload_pod("indexer", "agents").await,
+            intruder: world.workload_pod("intruder", "elsewhere").await,
+            outside: world.network.add("outside"),
+            alice: users.client(ALICE),
+            world,
+            overlay,
+            users,
+            ingress,
+            gateway,
+            waypoint,
+        };
+        mesh.serves().await;
+        mesh
+    }
+
+    /// Waits until each path that leads to the MCP gateway has answered once.
+    async fn serves(&self) {
+        for pod in [&self.ingress, &self.agent, &self.intruder] {
+            self.world.ready(pod).await;
+        }
+        self.alice().gets(200).await;
+        if let Some(agent) = self.admitted_agent() {
+            agent.gets(200).await;
+        }
+    }
+
+    /// The user with her certificate.
+    pub(crate) fn alice(&self) -> Caller {
+        self.user(&self.alice)
+    }
+
+    /// The agent on the way that this overlay has for agents.
+    pub(crate) fn agent(&self) -> Caller {
+        self.by_its_way(&self.agent)
+    }
+
+    pub(crate) fn intruder(&self) -> Caller {
+        self.by_its_way(&self.intruder)
+    }
+
+    fn by_its_way(&self, pod: &Pod) -> Caller {
+        match self.waypoint {
+            Some(_) => self.tunnelled(pod),
+            None => self.workload(pod),
+        }
+    }
+
+    /// The agent, where the overlay lets agents in.
+    pub(crate) fn admitted_agent(&self) -> Option<Caller> {
+        (!self.overlay.ends_with("gateway")).then(|| self.agent())
+    }
+
+    /// The proxies with the filter, and what istiod calls their listener.
+    pub(crate) fn filtered(&self) -> Vec<&Pod> {
+        let mut pods = vec![&self.ingress];
+        pods.extend(&self.waypoint);
+        if self.overlay.ends_with("sidecar") {
+            pods.push(&self.gateway);
+        }
+        pods
+    }
+}
+
+impl World {
+    /// Writes the image of this world into every plugin, as `istio/image` does.
+    fn use_image(&self, objects: &mut [Value]) {
+        let (url, digest) = self.image();
+        for object in objects {
+            let wasm = match object["kind"].as_str() {
+                Some("WasmPlugin") => &mut object["spec"],
+                Some("TrafficExtension") => &mut object["spec"]["wasm"],
+                _ => continue,
+            };
+            wasm["url"] = json!(url);
+            wasm["sha256"] = json!(digest);
+        }
+    }
+
+    /// The secrets of the pages, and these objects.
+    fn install(&self, objects: &[Value], users: &Authority) {
+        let is_namespace = |object: &&Value| object["kind"] == "Namespace";
+        let namespaces: Vec<_> = objects.iter().filter(is_namespace).cloned().collect();
+        self.cluster.apply(&namespaces);
+        let server = Leaf::of([common_name("mcp.example.com")])
+            .subject_alt_names(&[san_dns("mcp.example.com")])
+            .extended_key_usage(&[SERVER_AUTH]);
+        let server = users.issue(&server);
+        let secret = |namespace: &str, name: &str, data: Value| {
+            json!({
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "metadata": {"name": name, "namespace": namespace},
+                "stringData": data,
+            })
+        };
+        self.cluster.apply(&[
+            secret(
+                "mcp-ingress",
+                "mcp-ingress-tls",
+                json!({"tls.crt": server.pem(), "tls.key": server.key_pem(), "ca.crt": users.pem()}),
+            ),
+            secret(
+                "mcp-system",
+                "mcp-gateway",
+                json!({"JWT_SECRET_KEY": "x", "AUTH_ENCRYPTION_SECRET": "y"}),
+            ),
+        ]);
+        self.cluster.apply(objects);
+    }
+
+    /// The Service with its address, and the endpoint that is this Pod.
+    pub(crate) fn publish(&self, service: &str, namespace: &str, pod: &Pod, ports: &[(&str, u64)]) {
+        let object = self
+            .cluster
+            .get(&format!("service {service} -n {namespace}"));
+        let address = object["spec"]["clusterIP"].as_str().unwrap();
+        let name = format!("{service}.{namespace}");
+        let names = [
+            name.clone(),
+            format!("{name}.svc"),
+            format!("{name}.svc.cluster.local"),
+        ];
+        self.network.resolve(address, &names);
+        let ports = ports.iter().map(|(name, port)| ((*name).to_owned(), *port));
+        let ports: BTreeMap<_, _> = ports.collect();
+        self.cluster
+            .endpoints(namespace, service, &pod.network.address, &ports);
+    }
+
+    /// The Pod of the Deployment that istiod makes of a Gateway.
+    async fn waypoint(&self, name: &str, namespace: &str) -> Pod {
+        let without = differences::waypoint_without_extensions(namespace, name);
+        self.cluster.apply(&[without]);
+        let get = format!("deployment {name} -n {namespace}");
+        eventually("istiod has made the waypoint", SLOW, async || {
+            self.cluster.try_get(&get).ok()
+        })
+        .await;
+        let (variable, value) = differences::WAYPOINT;
+        let plan = Plan {
+            environment: vec![(variable.to_owned(), value.to_owned())],
+            ..Plan::default()
+        };
+        let pod = self.pod(name, namespace, &plan).await;
+        let ports = [("mesh".to_owned(), 15008)].into();
+        self.cluster
+            .endpoints(namespace, name, &pod.network.address, &ports);
+        pod
+    }
+
+    /// A workload with a sidecar in a namespace of its own.
+    async fn workload_pod(&self, name: &str, namespace: &str) -> Pod {
+        let labels = json!({"app": name});
+        let metadata = json!({"name": name, "namespace": namespace});
+        self.cluster.apply(&[
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata":
+                {"name": namespace, "labels": {"istio-injection": "enabled"}}}),
+            json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}),
+            json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": {
+                "selector": {"matchLabels": labels},
+                "template": {
+                    "metadata": {"labels": labels},
+                    "spec": {
+                        "serviceAccountName": name,
+                        "containers": [{"name": "app", "image": "app"}],
+                    },
+                },
+            }}),
+        ]);
+        let plan = Plan {
+            writes_certificate: true,
+            ..Plan::default()
+        };
+        let pod = self.pod(name, namespace, &plan).await;
+        pod.has_certificate().await;
+        pod
+    }
+}
