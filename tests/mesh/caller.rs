@@ -55,11 +55,22 @@ enum Tool {
 impl Mesh {
     /// A user at the ingress, in the shipped host's name, from outside of the mesh.
     pub(crate) fn user(&self, credentials: &Credentials) -> Caller {
-        self.user_at(credentials, HOST, 8443)
+        self.user_of(&self.ingress, credentials)
     }
 
-    /// The same for another host and port of the ingress.
-    pub(crate) fn user_at(&self, credentials: &Credentials, host: &str, port: u16) -> Caller {
+    /// The same at another of its Pods.
+    pub(crate) fn user_of(&self, ingress: &Pod, credentials: &Credentials) -> Caller {
+        self.user_at(ingress, credentials, HOST, 8443)
+    }
+
+    /// The same for another host and port.
+    pub(crate) fn user_at(
+        &self,
+        ingress: &Pod,
+        credentials: &Credentials,
+        host: &str,
+        port: u16,
+    ) -> Caller {
         let file = |kind: &str, text: String| {
             let name = format!("{}.{kind}", credentials.sha256());
             let path = self.world.folder().join(name);
@@ -70,8 +81,7 @@ impl Mesh {
             file("crt", credentials.pem()),
             file("key", credentials.key_pem()),
         ];
-        let ingress = &self.ingress.network.address;
-        let to = format!("{host}:443:{ingress}:{port}");
+        let to = format!("{host}:443:{}:{port}", ingress.network.address);
         let arguments = [
             "-k",
             "--cert",
@@ -279,4 +289,12 @@ pub(crate) fn assert_is(answer: &Answer, user: &str) {
 #[track_caller]
 pub(crate) fn assert_refused(answer: &Answer) {
     assert_ne!(answer.status, 200, "{answer:?}");
+}
+
+impl Answer {
+    /// Refused by the filter for this reason; without the headers, which these callers do not read.
+    #[track_caller]
+    pub(crate) fn assert_reason(&self, reason: &str) {
+        assert_eq!(self.json()["reason"], reason, "{self:?}");
+    }
 }

@@ -133,6 +133,17 @@ impl Cluster {
         fed(command, list.to_string().as_bytes())
     }
 
+    /// Whether the API server refuses this object with these words; it does not keep it.
+    pub(crate) fn refuses(&self, object: &Value, because: &str) -> bool {
+        let list = object.to_string();
+        let command = self.command(&["apply", "--dry-run=server", "-f", "-"]);
+        match fed(command, list.as_bytes()) {
+            Ok(_) => false,
+            Err(error) if error.contains(because) => true,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
     #[track_caller]
     pub(crate) fn apply(&self, objects: &[Value]) {
         if let Err(error) = self.try_apply(objects) {

@@ -38,8 +38,10 @@ mod release;
 mod tools;
 mod world;
 
-mod admission;
 mod failures;
 mod lines;
+mod order;
+mod overlays;
 mod people;
+mod rows;
 mod tenants;

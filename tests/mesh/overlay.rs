@@ -22,8 +22,9 @@ use crate::world::World;
 
 /// An overlay that runs.
 pub(crate) struct Mesh {
-    pub(crate) world: World,
     pub(crate) overlay: &'static str,
+    /// What was applied.
+    pub(crate) objects: Vec<Value>,
     /// Signs the users.
     pub(crate) users: Authority,
     pub(crate) alice: Credentials,
@@ -36,6 +37,8 @@ pub(crate) struct Mesh {
     pub(crate) intruder: Pod,
     /// Outside of the mesh.
     pub(crate) outside: Namespace,
+    /// Last, because it ends last.
+    pub(crate) world: World,
 }
 
 /// The objects of an overlay with these components.
@@ -97,6 +100,7 @@ impl Mesh {
             alice: users.client(ALICE),
             world,
             overlay,
+            objects,
             users,
             ingress,
             gateway,
@@ -141,6 +145,58 @@ impl Mesh {
     /// The agent, where the overlay lets agents in.
     pub(crate) fn admitted_agent(&self) -> Option<Caller> {
         (!self.overlay.ends_with("gateway")).then(|| self.agent())
+    }
+
+    /// Without users of its own: what is in mcp-system runs in the waypoint or the sidecar, or nothing does.
+    pub(crate) fn has_second_filter(&self) -> bool {
+        !self.overlay.ends_with("gateway")
+    }
+
+    /// What was applied under this name.
+    #[track_caller]
+    pub(crate) fn object(&self, kind: &str, namespace: &str, name: &str) -> &Value {
+        let mut objects = self.objects.iter();
+        let found = objects.find(|object| {
+            let metadata = &object["metadata"];
+            object["kind"] == kind && metadata["namespace"] == namespace && metadata["name"] == name
+        });
+        found.unwrap_or_else(|| panic!("no {kind} {namespace}/{name} in {}", self.overlay))
+    }
+
+    /// The filter in this namespace, in the form of this overlay.
+    pub(crate) fn plugin(&self, namespace: &str) -> &Value {
+        let extension = self.overlay.starts_with("traffic-extension/");
+        let kind = if extension {
+            "TrafficExtension"
+        } else {
+            "WasmPlugin"
+        };
+        self.object(kind, namespace, "mtls-identity")
+    }
+
+    /// The namespaces in which this overlay has the filter.
+    pub(crate) fn plugin_namespaces(&self) -> Vec<&'static str> {
+        match self.has_second_filter() {
+            true => vec!["mcp-ingress", "mcp-system"],
+            false => vec!["mcp-ingress"],
+        }
+    }
+
+    pub(crate) fn take_out(&self, object: &Value) {
+        let text = |field: &Value| field.as_str().unwrap().to_owned();
+        let metadata = &object["metadata"];
+        let group = text(&object["apiVersion"]);
+        let group = group.split('/').next().unwrap();
+        let kind = format!("{}.{group}", text(&object["kind"]).to_lowercase());
+        self.world.cluster.delete(
+            &kind,
+            &text(&metadata["namespace"]),
+            &text(&metadata["name"]),
+        );
+    }
+
+    pub(crate) fn put_back(&self, object: &Value) {
+        self.world.cluster.apply(std::slice::from_ref(object));
     }
 
     /// The proxies with the filter, and what istiod calls their listener.
@@ -267,5 +323,21 @@ impl World {
         let pod = self.pod(name, namespace, &plan).await;
         pod.has_certificate().await;
         pod
+    }
+}
+
+/// The filter's configuration in a WasmPlugin or a TrafficExtension.
+pub(crate) fn configuration(plugin: &mut Value) -> &mut Value {
+    match plugin["kind"].as_str() {
+        Some("TrafficExtension") => &mut plugin["spec"]["wasm"]["pluginConfig"],
+        _ => &mut plugin["spec"]["pluginConfig"],
+    }
+}
+
+/// The digest of the module in one.
+pub(crate) fn digest(plugin: &mut Value) -> &mut Value {
+    match plugin["kind"].as_str() {
+        Some("TrafficExtension") => &mut plugin["spec"]["wasm"]["sha256"],
+        _ => &mut plugin["spec"]["sha256"],
     }
 }

@@ -2,12 +2,14 @@
 
 use crate::caller::{AGENT, ALICE, FORGED, assert_is, assert_refused};
 use crate::overlay::Mesh;
-use crate::release::{ISTIO_1_30, ISTIO_1_31, Release};
 
 /// Users by their CN, agents by their SPIFFE ID, everybody else nobody, whatever they write.
-async fn each_is_who_the_certificate_says(overlay: &'static str, release: Release) {
-    let mesh = Mesh::of(overlay, release).await;
-    for headers in [&[][..], &FORGED] {
+pub(crate) fn each_is_who_the_certificate_says(mesh: &Mesh) {
+    let admin = mesh.users.client(crate::caller::ADMIN);
+    let forwarded = crate::harness::certs::forwarded_element(admin.certificate());
+    let mut forged = FORGED.to_vec();
+    forged.push(("x-forwarded-client-cert", &forwarded));
+    for headers in [&[][..], &FORGED, &forged] {
         assert_is(&mesh.alice().get_with(headers), ALICE);
         match mesh.admitted_agent() {
             Some(agent) => assert_is(&agent.get_with(headers), AGENT),
@@ -18,7 +20,15 @@ async fn each_is_who_the_certificate_says(overlay: &'static str, release: Releas
     }
 }
 
-#[tokio::test]
-async fn in_the_sidecar_overlay_on_1_31_each_is_who_the_certificate_says() {
-    each_is_who_the_certificate_says("sidecar", ISTIO_1_31).await;
+/// Over HTTP/1.1 and HTTP/2, with the TLS versions that there are.
+pub(crate) fn a_user_is_herself_over_every_protocol(mesh: &Mesh) {
+    for options in [
+        ["--http1.1", "--tls-max", "1.2"],
+        ["--http1.1", "--tls-max", "1.3"],
+        ["--http2", "--tls-max", "1.2"],
+        ["--http2", "--tls-max", "1.3"],
+    ] {
+        let alice = mesh.alice().with(&options);
+        assert_is(&alice.get_with(&FORGED), ALICE);
+    }
 }
