@@ -167,7 +167,12 @@ impl Caller {
         let mut command: Command = self.namespace.command(&self.program[0]);
         command.args(&self.program[1..]);
         for (name, value) in headers {
-            command.arg(format!("-H{name}: {value}"));
+            let line = format!("{name}: {value}");
+            command.arg(match self.tool {
+                Tool::Curl => format!("-H{line}"),
+                // A line of CSV.
+                Tool::Istio => format!("-H\"{}\"", line.replace('"', "\"\"")),
+            });
         }
         command.arg(&self.url);
         let output = run(&mut command);

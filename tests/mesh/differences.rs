@@ -29,6 +29,20 @@ pub(crate) const BOOTSTRAP: (&str, &str) = ("if .metadata_discovery", "if false"
 /// Laid over a waypoint's environment: for a newer one istiod writes `istio.hashable_string`.
 pub(crate) const WAYPOINT: (&str, &str) = ("ISTIO_META_ISTIO_VERSION", "1.29.1");
 
+/// Each request between proxies has a connection of its own, so that it meets the filters of now. An older connection
+/// keeps those it began with, for as long as Envoy drains it.
+pub(crate) fn one_request_a_connection() -> Value {
+    json!({
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "DestinationRule",
+        "metadata": {"name": "one-request-a-connection", "namespace": "istio-system"},
+        "spec": {
+            "host": "*.svc.cluster.local",
+            "trafficPolicy": {"connectionPool": {"http": {"maxRequestsPerConnection": 1}}},
+        },
+    })
+}
+
 /// Takes two filters that are Istio's own out of a waypoint.
 pub(crate) fn waypoint_without_extensions(namespace: &str, name: &str) -> Value {
     let removal = |filter: &str| {

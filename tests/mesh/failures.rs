@@ -1,6 +1,6 @@
 //! What fails, under a loop of forged requests.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::caller::{AGENT, ALICE, Caller, assert_is};
 use crate::cluster::SLOW;
@@ -65,7 +65,7 @@ fn filtered<'a>(mesh: &'a Mesh, namespace: &str) -> &'a Pod {
 }
 
 /// The agent does not fetch a module again after a failure. The Pod is ready, and refuses.
-pub(crate) async fn a_registry_that_was_away_is_healed_by_an_annotation(mesh: &Mesh) {
+pub(crate) async fn a_registry_that_was_away_is_healed_by_a_touch_of_the_plugin(mesh: &Mesh) {
     mesh.world.stop_registry();
     let plan = Plan {
         name: Some("mcp-ingress-2".to_owned()),
@@ -77,9 +77,18 @@ pub(crate) async fn a_registry_that_was_away_is_healed_by_an_annotation(mesh: &M
     alice.gets(403).await;
     let forger = alice.forging();
     mesh.world.start_registry().await;
-    let mut touched = mesh.plugin("mcp-ingress").clone();
-    touched["metadata"]["annotations"] = json!({"mtls-identity/fetched": "again"});
-    mesh.put_back(&touched);
+    mesh.put_back(&touched(mesh.plugin("mcp-ingress")));
     alice.is(ALICE).await;
     forger.was_always(ALICE);
+}
+
+/// Changed so that istiod sends it once more. Of a TrafficExtension it sends nothing when an annotation changes, so there
+/// a default is written out.
+fn touched(plugin: &Value) -> Value {
+    let mut plugin = plugin.clone();
+    match plugin["kind"].as_str() {
+        Some("TrafficExtension") => configuration(&mut plugin)["audit"] = json!({"log": "denials"}),
+        _ => plugin["metadata"]["annotations"] = json!({"fetched": "again"}),
+    }
+    plugin
 }

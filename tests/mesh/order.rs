@@ -6,10 +6,13 @@ use crate::harness::gateway::{USER, VERIFY};
 use crate::overlay::Mesh;
 use crate::pod::Pod;
 
+/// The listener of the ingress for users.
+const INGRESS: &str = "0.0.0.0_8443";
+
 /// The listener of a proxy by which requests for the MCP gateway come in.
 fn listener(mesh: &Mesh, pod: &Pod) -> &'static str {
     match pod.name.as_str() {
-        _ if pod.network.name == mesh.ingress.network.name => "0.0.0.0_8443",
+        _ if pod.network.name == mesh.ingress.network.name => INGRESS,
         "mcp-gateway-1" => "virtualInbound",
         _ => "main_internal",
     }
@@ -97,7 +100,8 @@ pub(crate) fn the_ingress_resumes_no_session(mesh: &Mesh) {
     let parts = dump["configs"].as_array().unwrap().iter();
     let listeners = parts.flat_map(|part| part["dynamic_listeners"].as_array());
     let mut seen = 0;
-    for entry in listeners.flatten() {
+    let way_in = |entry: &&Value| entry["name"] == INGRESS;
+    for entry in listeners.flatten().filter(way_in) {
         let chains = entry["active_state"]["listener"]["filter_chains"].as_array();
         for chain in chains.into_iter().flatten() {
             let tls = &chain["transport_socket"]["typed_config"];

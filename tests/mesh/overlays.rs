@@ -32,7 +32,7 @@ async fn holds(overlay: &'static str, release: Release) {
     claim!(failures::a_wrong_digest_refuses_everybody(&mesh).await);
     claim!(failures::a_refused_configuration_leaves_the_old_one(&mesh).await);
     claim!(tenants::admission_refuses_a_gateway_that_takes_our_pods(&mesh).await);
-    claim!(failures::a_registry_that_was_away_is_healed_by_an_annotation(&mesh).await);
+    claim!(failures::a_registry_that_was_away_is_healed_by_a_touch_of_the_plugin(&mesh).await);
 }
 
 macro_rules! overlays {
