@@ -1,23 +1,19 @@
 //! An overlay in a world: what is applied, and the Pods that it is about.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::process::Command;
 
 use serde_json::{Value, json};
 
 use crate::caller::{ALICE, Caller};
 use crate::cluster::SLOW;
 use crate::differences;
-use crate::harness::artifacts::{output, repository};
 use crate::harness::certs::{Authority, Credentials};
 use crate::harness::eventually;
 use crate::harness::leaf::{Leaf, SERVER_AUTH, common_name, san_dns};
-use crate::manifests::{OVERLAYS, documents};
+use crate::manifests::{Manifests, OVERLAYS};
 use crate::network::Namespace;
 use crate::pod::{Plan, Pod};
 use crate::release::Release;
-use crate::tools::kubectl;
 use crate::world::World;
 
 /// An overlay that runs.
@@ -41,25 +37,6 @@ pub(crate) struct Mesh {
     pub(crate) world: World,
 }
 
-/// The objects of an overlay with these components.
-pub(crate) fn rendered(overlay: &str, components: &[&str]) -> Vec<Value> {
-    let target = repository().join("target");
-    fs::create_dir_all(&target).unwrap();
-    let folder = tempfile::tempdir_in(&target).unwrap();
-    let at = |name: &str| format!("../../istio/{name}");
-    let components: Vec<_> = components.iter().map(|name| at(name)).collect();
-    let kustomization = json!({
-        "apiVersion": "kustomize.config.k8s.io/v1beta1",
-        "kind": "Kustomization",
-        "resources": [at(overlay)],
-        "components": components,
-    });
-    let file = folder.path().join("kustomization.yaml");
-    fs::write(file, kustomization.to_string()).unwrap();
-    let mut kustomize = Command::new(kubectl());
-    documents(&output(kustomize.arg("kustomize").arg(folder.path())))
-}
-
 impl Mesh {
     /// As shipped.
     pub(crate) async fn of(overlay: &'static str, release: Release) -> Self {
@@ -76,7 +53,7 @@ impl Mesh {
         let ambient = overlay.ends_with("waypoint");
         let world = World::start(release, ambient).await;
         let users = Authority::named("Users CA");
-        let mut objects = rendered(overlay, release.components);
+        let mut objects = Manifests::with(overlay, release.components).all().to_vec();
         world.use_image(&mut objects);
         edit(&mut objects);
         world.install(&objects, &users);

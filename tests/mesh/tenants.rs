@@ -8,7 +8,8 @@ use crate::harness::answer::Answer;
 use crate::harness::certs::{Authority, forwarded_element};
 use crate::harness::eventually;
 use crate::harness::gateway::{USER, VERIFY};
-use crate::overlay::{Mesh, rendered};
+use crate::manifests::Manifests;
+use crate::overlay::Mesh;
 use crate::people;
 
 const TENANT: &str = "tenant";
@@ -365,7 +366,7 @@ pub(crate) async fn admission_refuses_a_gateway_that_takes_our_pods(mesh: &Mesh)
         let kind = object["kind"].as_str().unwrap();
         kind.starts_with("ValidatingAdmissionPolicy")
     };
-    let mut policies = rendered(mesh.overlay, &["admission"]);
+    let mut policies = Manifests::with(mesh.overlay, &["admission"]).all().to_vec();
     policies.retain(is_policy);
     assert_eq!(policies.len(), 2);
     mesh.apply(&policies);

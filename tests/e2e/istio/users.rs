@@ -108,7 +108,6 @@ async fn a_user_who_writes_identity_headers_stays_who_they_are() {
     let free = ["x-organization", "x-tenant", "x-role"];
     for line in lines() {
         let name = line.split(':').next().unwrap();
-        let is_refused = name.contains('_');
         let name = name.to_ascii_lowercase().replace('_', "-");
         if free.contains(&name.as_str()) {
             continue;
@@ -118,7 +117,7 @@ async fn a_user_who_writes_identity_headers_stays_who_they_are() {
             upgrade_bytes("/ws", ["Connection: upgrade", &line]),
         ] {
             let status = alice.raw(&request).await.unwrap().status;
-            assert_eq!(status == 400, is_refused, "{status} {line}");
+            assert!(matches!(status, 101 | 200), "{status} {line}");
         }
     }
     let received = mesh.application.received();
