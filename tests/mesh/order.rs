@@ -30,9 +30,10 @@ pub(crate) fn each_connection_manager_has_its_lines_in_order(mesh: &Mesh) {
             let at = format!("{} {chain}", pod.name);
             assert_removes(&manager, &at);
             assert_order(&manager, &at);
-            let routes = match &manager["route_config"] {
-                Value::Null => routes(pod, &manager["rds"]["route_config_name"]),
-                inline => inline.clone(),
+            let inline = &manager["route_config"];
+            let routes = match inline.is_null() {
+                true => routes(pod, &manager["rds"]["route_config_name"]),
+                false => inline.clone(),
             };
             assert_last_word(&routes, &at);
         }
