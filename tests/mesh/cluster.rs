@@ -18,6 +18,7 @@ use crate::harness::leaf::{
 };
 use crate::harness::process::Process;
 use crate::network::{HUB, Launch, Network, outcome, run};
+use crate::pod::Pod;
 use crate::tools::{kubectl, programs};
 
 /// What a single step of a world may take on a busy machine.
@@ -155,7 +156,7 @@ impl Cluster {
     #[track_caller]
     pub(crate) fn apply_large(&self, objects: &[Value]) {
         let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
-        let command = self.command(&["apply", "--server-side", "-f", "-"]);
+        let command = self.command(&["apply", "--server-side", "--force-conflicts", "-f", "-"]);
         if let Err(error) = fed(command, list.to_string().as_bytes()) {
             panic!("{error}");
         }
@@ -171,7 +172,7 @@ impl Cluster {
         &self,
         namespace: &str,
         service: &str,
-        address: &str,
+        endpoint: &Endpoint,
         ports: &BTreeMap<String, u64>,
     ) {
         let ports = ports
@@ -186,9 +187,38 @@ impl Cluster {
                 "namespace": namespace,
                 "labels": {"kubernetes.io/service-name": service},
             },
-            "endpoints": [{"addresses": [address], "conditions": {"ready": true}}],
+            "endpoints": [{
+                "addresses": [endpoint.address],
+                "conditions": {"ready": true},
+                "targetRef": endpoint.pod,
+            }],
             "ports": ports.collect::<Vec<_>>(),
         })]);
+    }
+}
+
+/// Where a Service leads.
+pub(crate) struct Endpoint {
+    address: String,
+    /// A reference to the Pod; null where there is none.
+    pod: Value,
+}
+
+impl Endpoint {
+    /// A program of the hub.
+    pub(crate) fn hub() -> Self {
+        Self {
+            address: HUB.to_owned(),
+            pod: Value::Null,
+        }
+    }
+
+    pub(crate) fn of(pod: &Pod) -> Self {
+        let uid = &pod.object["metadata"]["uid"];
+        Self {
+            address: pod.network.address.clone(),
+            pod: json!({"kind": "Pod", "name": pod.name, "namespace": pod.namespace, "uid": uid}),
+        }
     }
 }
 

@@ -38,6 +38,8 @@ mod release;
 mod tools;
 mod world;
 
+mod admission;
+mod changes;
 mod failures;
 mod lines;
 mod order;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::caller::{ALICE, Caller};
-use crate::cluster::SLOW;
+use crate::caller::{ALICE, Caller, HOST};
+use crate::cluster::{Endpoint, SLOW};
 use crate::differences;
 use crate::harness::certs::{Authority, Credentials};
 use crate::harness::eventually;
@@ -162,6 +162,24 @@ impl Mesh {
         }
     }
 
+    /// Waits until each listener with the filter has it under a name with this part, and under none with that.
+    pub(crate) async fn runs_only(&self, pod: &Pod, part: &str, not: &str) {
+        let what = format!("{} runs the filter as {part}", pod.name);
+        eventually(&what, SLOW, async || {
+            let managers = pod.connection_managers().into_iter();
+            let names = managers.flat_map(|(_, _, manager)| {
+                let filters = manager["http_filters"].as_array().unwrap().clone();
+                filters.into_iter().map(|filter| filter["name"].to_string())
+            });
+            let ours: Vec<_> = names
+                .filter(|name| name.contains("mtls-identity"))
+                .collect();
+            let fits = |name: &String| name.contains(part) && !name.contains(not);
+            (!ours.is_empty() && ours.iter().all(fits)).then_some(())
+        })
+        .await;
+    }
+
     pub(crate) fn take_out(&self, object: &Value) {
         let text = |field: &Value| field.as_str().unwrap().to_owned();
         let metadata = &object["metadata"];
@@ -192,7 +210,7 @@ impl Mesh {
 
 impl World {
     /// Writes the image of this world into every plugin, as `istio/image` does.
-    fn use_image(&self, objects: &mut [Value]) {
+    pub(crate) fn use_image(&self, objects: &mut [Value]) {
         let (url, digest) = self.image();
         for object in objects {
             let wasm = match object["kind"].as_str() {
@@ -210,10 +228,7 @@ impl World {
         let is_namespace = |object: &&Value| object["kind"] == "Namespace";
         let namespaces: Vec<_> = objects.iter().filter(is_namespace).cloned().collect();
         self.cluster.apply(&namespaces);
-        let server = Leaf::of([common_name("mcp.example.com")])
-            .subject_alt_names(&[san_dns("mcp.example.com")])
-            .extended_key_usage(&[SERVER_AUTH]);
-        let server = users.issue(&server);
+        let server = server_certificate(users);
         let secret = |namespace: &str, name: &str, data: Value| {
             json!({
                 "apiVersion": "v1",
@@ -255,7 +270,7 @@ impl World {
         let ports = ports.iter().map(|(name, port)| ((*name).to_owned(), *port));
         let ports: BTreeMap<_, _> = ports.collect();
         self.cluster
-            .endpoints(namespace, service, &pod.network.address, &ports);
+            .endpoints(namespace, service, &Endpoint::of(pod), &ports);
     }
 
     /// The Pod of the Deployment that istiod makes of a Gateway.
@@ -275,7 +290,7 @@ impl World {
         let pod = self.pod(name, namespace, &plan).await;
         let ports = [("mesh".to_owned(), 15008)].into();
         self.cluster
-            .endpoints(namespace, name, &pod.network.address, &ports);
+            .endpoints(namespace, name, &Endpoint::of(&pod), &ports);
         pod
     }
 
@@ -306,6 +321,14 @@ impl World {
         pod.has_certificate().await;
         pod
     }
+}
+
+/// For the host of the shipped manifests.
+pub(crate) fn server_certificate(authority: &Authority) -> Credentials {
+    let server = Leaf::of([common_name(HOST)])
+        .subject_alt_names(&[san_dns(HOST)])
+        .extended_key_usage(&[SERVER_AUTH]);
+    authority.issue(&server)
 }
 
 /// The filter's configuration in a WasmPlugin or a TrafficExtension.

@@ -2,7 +2,7 @@
 
 use crate::overlay::Mesh;
 use crate::release::{ISTIO_1_30, ISTIO_1_31, Release};
-use crate::{failures, lines, order, people, rows, tenants};
+use crate::{admission, changes, failures, lines, order, people, rows, tenants};
 
 /// A claim that fails is the last one that was named.
 macro_rules! claim {
@@ -14,6 +14,7 @@ macro_rules! claim {
 
 async fn holds(overlay: &'static str, release: Release) {
     let mesh = Mesh::of(overlay, release).await;
+    claim!(admission::a_misspelt_object_is_refused(&mesh));
     claim!(people::each_is_who_the_certificate_says(&mesh));
     claim!(people::a_user_is_herself_over_every_protocol(&mesh));
     claim!(order::each_connection_manager_has_its_lines_in_order(&mesh));
@@ -29,9 +30,12 @@ async fn holds(overlay: &'static str, release: Release) {
     claim!(tenants::other_objects_of_a_tenant_lead_nowhere(&mesh).await);
     claim!(lines::a_second_policy_that_allows_opens_nothing(&mesh).await);
     claim!(lines::without_the_filter_the_removal_and_the_guard_hold(&mesh).await);
+    claim!(changes::a_new_server_certificate_changes_no_user(&mesh).await);
+    claim!(changes::who_is_in_the_crl_gets_no_connection(&mesh).await);
+    claim!(changes::a_restart_of_istiod_changes_nobody(&mesh).await);
     claim!(failures::a_wrong_digest_refuses_everybody(&mesh).await);
     claim!(failures::a_refused_configuration_leaves_the_old_one(&mesh).await);
-    claim!(tenants::admission_refuses_a_gateway_that_takes_our_pods(&mesh).await);
+    claim!(admission::admission_refuses_a_gateway_that_takes_our_pods(&mesh).await);
     claim!(failures::a_registry_that_was_away_is_healed_by_a_touch_of_the_plugin(&mesh).await);
 }
 

@@ -130,7 +130,7 @@ impl World {
             fs::create_dir_all(pod.folder.join(name)).unwrap();
         }
         let write = |name: &str, text: &str| fs::write(pod.folder.join(name), text).unwrap();
-        let template = fs::read_to_string(self.release.folder().join("bootstrap.json")).unwrap();
+        let template = fs::read_to_string(self.release().folder().join("bootstrap.json")).unwrap();
         let (with, without) = differences::BOOTSTRAP;
         write(
             "var/lib/istio/envoy/envoy_bootstrap_tmpl.json",
@@ -178,7 +178,7 @@ impl World {
     fn redirect(&self, pod: &Pod) {
         let mut containers = pod.containers();
         if let Some(container) = containers.find(|container| container["name"] == "istio-init") {
-            let program = self.release.folder().join("pilot-agent");
+            let program = self.release().folder().join("pilot-agent");
             let mut command = pod.network.command(program);
             command
                 .args(crate::manifests::strings(&container["args"]))
@@ -296,6 +296,15 @@ impl Pod {
         let mut command = self.network.command("curl");
         command.args(["-s", "http://127.0.0.1:15000/config_dump"]);
         serde_json::from_str(&succeed(&mut command)).unwrap()
+    }
+
+    /// Whether Envoy has refused the newest form of one of its listeners.
+    pub(crate) fn refused_listener(&self) -> bool {
+        let dump = self.config_dump();
+        let parts = dump["configs"].as_array().unwrap().iter();
+        let listeners = parts.flat_map(|part| part["dynamic_listeners"].as_array());
+        let mut entries = listeners.flatten();
+        entries.any(|entry| !entry["error_state"].is_null())
     }
 
     /// (listener, filter chain, typed_config) of each connection manager that Envoy runs.

@@ -79,7 +79,7 @@ pub(crate) fn the_probe_of_the_agent_hands_over_no_header(mesh: &Mesh) {
 
 /// Istio before 1.31 has no such field, and its Envoy cannot say what it validated.
 pub(crate) async fn an_ingress_that_takes_any_certificate_makes_nobody_a_user(mesh: &Mesh) {
-    if mesh.world.release == ISTIO_1_30 {
+    if mesh.world.release() == ISTIO_1_30 {
         return;
     }
     let gateway = mesh.object("Gateway", "mcp-ingress", "mcp-gateway");

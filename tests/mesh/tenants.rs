@@ -8,13 +8,12 @@ use crate::harness::answer::Answer;
 use crate::harness::certs::{Authority, forwarded_element};
 use crate::harness::eventually;
 use crate::harness::gateway::{USER, VERIFY};
-use crate::manifests::Manifests;
 use crate::overlay::Mesh;
 use crate::people;
 
-const TENANT: &str = "tenant";
+pub(crate) const TENANT: &str = "tenant";
 /// The tenant's own host.
-const ELSEWHERE: &str = "tenant.example.com";
+pub(crate) const ELSEWHERE: &str = "tenant.example.com";
 /// Set by each of the tenant's routes, so that a test sees whose route it met.
 const MARK: &str = "x-tenant";
 
@@ -32,7 +31,7 @@ fn gateway(namespace: &str, spec: Value) -> Value {
 }
 
 /// A Gateway for this host, with the secret that lies beside our ingress.
-fn taking(selector: &Value, host: &str, bind: Option<&str>) -> Value {
+pub(crate) fn taking(selector: &Value, host: &str, bind: Option<&str>) -> Value {
     let mut server = json!({
         "port": {"number": 443, "name": "https", "protocol": "HTTPS"},
         "hosts": [host],
@@ -109,7 +108,7 @@ impl Mesh {
         self.world.cluster.apply(objects);
     }
 
-    fn tenant(&self) {
+    pub(crate) fn tenant(&self) {
         let labels = json!({"istio-injection": "enabled"});
         self.apply(&[json!({"apiVersion": "v1", "kind": "Namespace",
             "metadata": {"name": TENANT, "labels": labels}})]);
@@ -357,51 +356,4 @@ pub(crate) async fn other_objects_of_a_tenant_lead_nowhere(mesh: &Mesh) {
     mesh.user_at(&mesh.ingress, &mesh.alice, ELSEWHERE, 8443)
         .gets(0)
         .await;
-}
-
-/// With the component: it needs nobody's word that his routes are harmless.
-pub(crate) async fn admission_refuses_a_gateway_that_takes_our_pods(mesh: &Mesh) {
-    mesh.tenant();
-    let is_policy = |object: &Value| {
-        let kind = object["kind"].as_str().unwrap();
-        kind.starts_with("ValidatingAdmissionPolicy")
-    };
-    let mut policies = Manifests::with(mesh.overlay, &["admission"]).all().to_vec();
-    policies.retain(is_policy);
-    assert_eq!(policies.len(), 2);
-    mesh.apply(&policies);
-    let ours = json!({"istio": "mcp-ingress"});
-    let refused = |gateway: &Value| mesh.world.cluster.refuses(gateway, "take the Pods");
-    // The API server takes a while to know a new policy.
-    eventually("the admission policy is in force", SLOW, async || {
-        refused(&taking(&ours, ELSEWHERE, None)).then_some(())
-    })
-    .await;
-    for selector in [
-        ours.clone(),
-        Value::Null,
-        json!({}),
-        json!({"sidecar.istio.io/inject": "true"}),
-        json!({"istio": "mcp-ingress", "sidecar.istio.io/inject": "true"}),
-    ] {
-        for host in [ELSEWHERE, HOST] {
-            assert!(refused(&taking(&selector, host, None)), "{selector}");
-        }
-    }
-    for selector in [json!({"istio": "ingressgateway"}), json!({"app": "other"})] {
-        assert!(!refused(&taking(&selector, ELSEWHERE, None)), "{selector}");
-    }
-    assert!(!refused(mesh.object(
-        "Gateway",
-        "mcp-ingress",
-        "mcp-gateway"
-    )));
-    // Every label that our Pods have is one that does not count.
-    let labels = mesh.ingress.object["metadata"]["labels"]
-        .as_object()
-        .unwrap();
-    for (name, value) in labels {
-        let selector = json!({name: value});
-        assert!(refused(&taking(&selector, ELSEWHERE, None)), "{selector}");
-    }
 }

@@ -10,7 +10,7 @@ use std::sync::Mutex;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::cluster::{Cluster, SLOW, status};
+use crate::cluster::{Cluster, Endpoint, SLOW, status};
 use crate::differences;
 use crate::harness::artifacts::{debian, repository};
 use crate::harness::eventually;
@@ -30,7 +30,7 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 /// Everything but the overlay and its Pods. It ends when dropped.
 pub(crate) struct World {
-    pub(crate) release: Release,
+    release: Mutex<Release>,
     pub(crate) ambient: bool,
     pub(crate) cluster: Cluster,
     istiod: Mutex<Option<Process>>,
@@ -56,7 +56,7 @@ impl World {
         );
         let world = Self {
             cluster: Cluster::start(&network, folder.path()).await,
-            release,
+            release: Mutex::new(release),
             ambient,
             istiod: Mutex::default(),
             registry: Mutex::default(),
@@ -67,6 +67,18 @@ impl World {
         world.start_registry().await;
         world.push_image(digest);
         world
+    }
+
+    /// That of istiod, and of the Pods that are to come.
+    pub(crate) fn release(&self) -> Release {
+        *self.release.lock().unwrap()
+    }
+
+    /// istiod and the definitions become those of this release; Pods that run stay.
+    pub(crate) async fn upgrade(&self, release: Release) {
+        *self.release.lock().unwrap() = release;
+        drop(self.istiod.lock().unwrap().take());
+        self.install_istio().await;
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -85,22 +97,23 @@ impl World {
     pub(crate) fn program_mounts(&self) -> Vec<(PathBuf, PathBuf)> {
         let at = |name: &str| self.folder().join(name);
         vec![
-            (self.release.folder(), at("istio")),
-            (self.release.envoy(), at("envoy")),
+            (self.release().folder(), at("istio")),
+            (self.release().envoy(), at("envoy")),
         ]
     }
 
     async fn install_istio(&self) {
-        let manifest = manifest(self.release, self.ambient);
+        let manifest = manifest(self.release(), self.ambient);
         let envoy = self.folder().join("envoy/envoy");
         let manifest = documents(&manifest.replace(ENVOY, envoy.to_str().unwrap()));
         let is_definition = |object: &Value| object["kind"] == "CustomResourceDefinition";
         let (mut definitions, rest): (Vec<_>, Vec<_>) =
             manifest.into_iter().partition(is_definition);
-        let gateway_api = self.release.folder().join("gateway-api.yaml");
+        let gateway_api = self.release().folder().join("gateway-api.yaml");
         definitions.extend(documents(&fs::read_to_string(gateway_api).unwrap()));
-        self.cluster
-            .kubectl(&["create", "namespace", "istio-system"]);
+        let namespace = json!({"apiVersion": "v1", "kind": "Namespace",
+            "metadata": {"name": "istio-system"}});
+        self.cluster.apply_large(&[namespace]);
         self.cluster.apply_large(&definitions);
         self.cluster.kubectl(&[
             "wait",
@@ -122,7 +135,7 @@ impl World {
             (port["name"].as_str().unwrap().to_owned(), target.unwrap())
         });
         self.cluster
-            .endpoints("istio-system", "istiod", HUB, &ports.collect());
+            .endpoints("istio-system", "istiod", &Endpoint::hub(), &ports.collect());
         self.start_istiod(&of("Deployment")).await;
     }
 
@@ -141,7 +154,7 @@ impl World {
         let pod = &deployment["spec"]["template"];
         let container = &pod["spec"]["containers"][0];
         let arguments = container["args"].as_array().unwrap().iter();
-        let program = self.release.folder().join("pilot-discovery");
+        let program = self.release().folder().join("pilot-discovery");
         let mut command = vec![program.to_str().unwrap().to_owned()];
         command.extend(arguments.map(|argument| argument.as_str().unwrap().to_owned()));
         command.push(format!("--kubeconfig={}", config.display()));
