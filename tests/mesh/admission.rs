@@ -1,9 +1,12 @@
 //! What the API server and istiod's webhook take.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::caller::{ALICE, HOST, assert_is};
 use crate::cluster::SLOW;
+use crate::differences;
 use crate::harness::eventually;
 use crate::manifests::Manifests;
 use crate::overlay::Mesh;
@@ -19,12 +22,8 @@ const GROUPS: [&str; 4] = [
 
 /// Every object of the overlay was admitted, or there would be no mesh. With a field too many none is.
 pub(crate) fn a_misspelt_object_is_refused(mesh: &Mesh) {
-    let ours = |object: &&Value| {
-        let version = object["apiVersion"].as_str().unwrap();
-        GROUPS.iter().any(|group| version.starts_with(group))
-    };
     let mut kinds = Vec::new();
-    for object in mesh.objects.iter().filter(ours) {
+    for object in mesh.objects.iter().filter(|object| is_of_istio(object)) {
         let kind = object["kind"].clone();
         if kinds.contains(&kind) {
             continue;
@@ -36,6 +35,46 @@ pub(crate) fn a_misspelt_object_is_refused(mesh: &Mesh) {
         kinds.push(kind);
     }
     assert!(kinds.len() >= 5, "{kinds:?}");
+}
+
+/// The objects of Istio are the overlay's, and what [`crate::differences`] names.
+pub(crate) fn nothing_else_is_in_the_mesh(mesh: &Mesh) {
+    let kinds = "envoyfilters.networking.istio.io,destinationrules.networking.istio.io,\
+        gateways.networking.istio.io,virtualservices.networking.istio.io,\
+        sidecars.networking.istio.io,proxyconfigs.networking.istio.io,\
+        authorizationpolicies.security.istio.io,peerauthentications.security.istio.io,\
+        requestauthentications.security.istio.io,telemetries.telemetry.istio.io,\
+        wasmplugins.extensions.istio.io,trafficextensions.extensions.istio.io,\
+        gateways.gateway.networking.k8s.io";
+    let name = |object: &Value| {
+        let metadata = &object["metadata"];
+        format!(
+            "{} {} {}",
+            object["kind"], metadata["namespace"], metadata["name"]
+        )
+    };
+    let found = mesh.world.cluster.get(&format!("{kinds} -A"));
+    let found: BTreeSet<_> = found["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(name)
+        .collect();
+    let mut expected = vec![differences::one_request_a_connection()];
+    if mesh.waypoint.is_some() {
+        expected.push(differences::waypoint_without_extensions(
+            "mcp-system",
+            "mcp-waypoint",
+        ));
+    }
+    let ours = mesh.objects.iter().filter(|object| is_of_istio(object));
+    let expected: BTreeSet<_> = ours.chain(&expected).map(name).collect();
+    assert_eq!(found, expected);
+}
+
+fn is_of_istio(object: &Value) -> bool {
+    let version = object["apiVersion"].as_str().unwrap();
+    GROUPS.iter().any(|group| version.starts_with(group))
 }
 
 /// Without the component: Envoy refuses its listener, serves on with the old one, and nothing new arrives.

@@ -96,9 +96,13 @@ impl Mesh {
 
     /// Somebody of whom the ingress gets no certificate.
     pub(crate) fn nobody(&self) -> Caller {
-        let to = format!("{HOST}:443:{}:8443", self.ingress.network.address);
+        self.nobody_at(HOST)
+    }
+
+    pub(crate) fn nobody_at(&self, host: &str) -> Caller {
+        let to = format!("{host}:443:{}:8443", self.ingress.network.address);
         let arguments = ["-k", "--connect-to", &to];
-        self.curl(&self.outside, &arguments, &format!("https://{HOST}/mcp"))
+        self.curl(&self.outside, &arguments, &format!("https://{host}/mcp"))
     }
 
     /// A workload that asks the Service, through its sidecar.

@@ -3,13 +3,16 @@
 use serde_json::{Value, json};
 
 use crate::caller::{ALICE, FORGED, assert_is};
+use crate::cluster::SLOW;
 use crate::harness::certs::{Authority, Credentials};
+use crate::harness::eventually;
 use crate::harness::leaf::{Leaf, common_name};
 use crate::manifests::Manifests;
 use crate::overlay::{Mesh, server_certificate};
 use crate::people;
 use crate::pod::Plan;
 use crate::release::{ISTIO_1_30, ISTIO_1_31};
+use crate::tools;
 
 /// A secret of the ingress with this server certificate, and what more there is.
 fn secret(mesh: &Mesh, server: &Credentials, more: &Value) -> Value {
@@ -54,6 +57,31 @@ pub(crate) async fn who_is_in_the_crl_gets_no_connection(mesh: &Mesh) {
     mesh.put_back(&secret(mesh, &server, &json!({"ca.crl": ""})));
 }
 
+/// The agents fetch it, and the old filter serves until they have it.
+pub(crate) async fn a_new_image_changes_nobody(mesh: &Mesh) {
+    let image = mesh.world.push(tools::later_image(), "0.1.1");
+    let namespaces = mesh.plugin_namespaces().into_iter();
+    let mut plugins: Vec<_> = namespaces
+        .map(|namespace| mesh.plugin(namespace).clone())
+        .collect();
+    mesh.world.use_image(&mut plugins, &image);
+    let forger = mesh.alice().forging();
+    let filtered = mesh.filtered().into_iter();
+    let before: Vec<_> = filtered.map(|pod| (pod, pod.module())).collect();
+    mesh.world.cluster.apply(&plugins);
+    for (pod, module) in before {
+        eventually("Envoy has the new module", SLOW, async || {
+            (pod.module() != module).then_some(())
+        })
+        .await;
+    }
+    people::each_is_who_the_certificate_says(mesh);
+    forger.was_always(ALICE);
+    for namespace in mesh.plugin_namespaces() {
+        mesh.put_back(mesh.plugin(namespace));
+    }
+}
+
 pub(crate) async fn a_restart_of_istiod_changes_nobody(mesh: &Mesh) {
     let forger = mesh.alice().forging();
     mesh.world.restart_istiod().await;
@@ -70,13 +98,13 @@ async fn from_wasm_plugins_to_traffic_extensions_nobody_is_anybody_else() {
     let newer = Manifests::with("traffic-extension/sidecar", &[]);
     let mut extensions: Vec<_> = newer.of_kind("TrafficExtension").cloned().collect();
     assert_eq!(extensions.len(), 2);
-    mesh.world.use_image(&mut extensions);
+    mesh.world.use_image(&mut extensions, &mesh.image);
     mesh.world.cluster.apply(&extensions);
     for namespace in mesh.plugin_namespaces() {
         mesh.take_out(mesh.plugin(namespace));
     }
     for pod in mesh.filtered() {
-        mesh.runs_only(pod, "trafficextension", "~istio-translated-wasmplugin")
+        pod.runs_the_filter_as("trafficextension", "~istio-translated-wasmplugin")
             .await;
     }
     people::each_is_who_the_certificate_says(&mesh);
@@ -109,7 +137,7 @@ async fn an_upgrade_to_1_31_keeps_the_component_until_the_last_proxy_is_new() {
     let without = Manifests::with("sidecar", &[]);
     let plugins = without.plugins().into_iter();
     let mut plugins: Vec<_> = plugins.map(|plugin| plugin.0).collect();
-    mesh.world.use_image(&mut plugins);
+    mesh.world.use_image(&mut plugins, &mesh.image);
     mesh.world.cluster.apply(&plugins);
     let answer = mesh.alice().gets(403).await;
     answer.assert_reason("certificate_not_validated");

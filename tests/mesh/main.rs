@@ -28,18 +28,23 @@ mod harness;
 #[path = "../istio/manifests.rs"]
 mod manifests;
 
+#[path = "../contextforge/python.rs"]
+mod python;
+
 mod caller;
 mod cluster;
 mod differences;
 mod network;
 mod overlay;
 mod pod;
+mod proxy;
 mod release;
 mod tools;
 mod world;
 
 mod admission;
 mod changes;
+mod contextforge;
 mod failures;
 mod lines;
 mod order;

@@ -14,6 +14,7 @@ use crate::manifests::{Manifests, OVERLAYS};
 use crate::network::Namespace;
 use crate::pod::{Plan, Pod};
 use crate::release::Release;
+use crate::tools;
 use crate::world::World;
 
 /// An overlay that runs.
@@ -21,6 +22,8 @@ pub(crate) struct Mesh {
     pub(crate) overlay: &'static str,
     /// What was applied.
     pub(crate) objects: Vec<Value>,
+    /// URL and digest of the filter.
+    pub(crate) image: (String, String),
     /// Signs the users.
     pub(crate) users: Authority,
     pub(crate) alice: Credentials,
@@ -54,7 +57,8 @@ impl Mesh {
         let world = World::start(release, ambient).await;
         let users = Authority::named("Users CA");
         let mut objects = Manifests::with(overlay, release.components).all().to_vec();
-        world.use_image(&mut objects);
+        let image = world.push(tools::image(), "0.1.0");
+        world.use_image(&mut objects, &image);
         edit(&mut objects);
         world.install(&objects, &users);
         let application = Plan {
@@ -78,6 +82,7 @@ impl Mesh {
             world,
             overlay,
             objects,
+            image,
             users,
             ingress,
             gateway,
@@ -162,24 +167,6 @@ impl Mesh {
         }
     }
 
-    /// Waits until each listener with the filter has it under a name with this part, and under none with that.
-    pub(crate) async fn runs_only(&self, pod: &Pod, part: &str, not: &str) {
-        let what = format!("{} runs the filter as {part}", pod.name);
-        eventually(&what, SLOW, async || {
-            let managers = pod.connection_managers().into_iter();
-            let names = managers.flat_map(|(_, _, manager)| {
-                let filters = manager["http_filters"].as_array().unwrap().clone();
-                filters.into_iter().map(|filter| filter["name"].to_string())
-            });
-            let ours: Vec<_> = names
-                .filter(|name| name.contains("mtls-identity"))
-                .collect();
-            let fits = |name: &String| name.contains(part) && !name.contains(not);
-            (!ours.is_empty() && ours.iter().all(fits)).then_some(())
-        })
-        .await;
-    }
-
     pub(crate) fn take_out(&self, object: &Value) {
         let text = |field: &Value| field.as_str().unwrap().to_owned();
         let metadata = &object["metadata"];
@@ -210,8 +197,8 @@ impl Mesh {
 
 impl World {
     /// Writes the image of this world into every plugin, as `istio/image` does.
-    pub(crate) fn use_image(&self, objects: &mut [Value]) {
-        let (url, digest) = self.image();
+    pub(crate) fn use_image(&self, objects: &mut [Value], image: &(String, String)) {
+        let (url, digest) = image;
         for object in objects {
             let wasm = match object["kind"].as_str() {
                 Some("WasmPlugin") => &mut object["spec"],

@@ -14,6 +14,7 @@ macro_rules! claim {
 
 async fn holds(overlay: &'static str, release: Release) {
     let mesh = Mesh::of(overlay, release).await;
+    claim!(admission::nothing_else_is_in_the_mesh(&mesh));
     claim!(admission::a_misspelt_object_is_refused(&mesh));
     claim!(people::each_is_who_the_certificate_says(&mesh));
     claim!(people::a_user_is_herself_over_every_protocol(&mesh));
@@ -32,6 +33,7 @@ async fn holds(overlay: &'static str, release: Release) {
     claim!(lines::without_the_filter_the_removal_and_the_guard_hold(&mesh).await);
     claim!(changes::a_new_server_certificate_changes_no_user(&mesh).await);
     claim!(changes::who_is_in_the_crl_gets_no_connection(&mesh).await);
+    claim!(changes::a_new_image_changes_nobody(&mesh).await);
     claim!(changes::a_restart_of_istiod_changes_nobody(&mesh).await);
     claim!(failures::a_wrong_digest_refuses_everybody(&mesh).await);
     claim!(failures::a_refused_configuration_leaves_the_old_one(&mesh).await);

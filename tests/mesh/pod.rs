@@ -230,7 +230,7 @@ impl World {
             mounts,
         };
         let process = self.network.spawn("agent", &pod.network, launch).await;
-        pod.processes.lock().unwrap().push(process);
+        pod.runs(process);
     }
 
     async fn start_application(&self, pod: &Pod) {
@@ -253,7 +253,7 @@ impl World {
             .network
             .spawn("application", &pod.network, launch)
             .await;
-        pod.processes.lock().unwrap().push(process);
+        pod.runs(process);
     }
 
     /// Waits until its proxy has its configuration.
@@ -275,6 +275,17 @@ impl Pod {
             .find(|container| container["name"] == "istio-proxy")
     }
 
+    /// A program that ends with this Pod.
+    pub(crate) fn runs(&self, process: Process) {
+        self.processes.lock().unwrap().push(process);
+    }
+
+    /// Ends what runs beside the proxy, which was started last.
+    pub(crate) fn end_application(&self) {
+        let application = self.processes.lock().unwrap().pop();
+        assert!(application.is_some());
+    }
+
     pub(crate) fn is_ready(&self) -> bool {
         status(&self.network, "http://127.0.0.1:15021/healthz/ready") == 200
     }
@@ -291,45 +302,6 @@ impl Pod {
         })
         .await;
     }
-
-    pub(crate) fn config_dump(&self) -> Value {
-        let mut command = self.network.command("curl");
-        command.args(["-s", "http://127.0.0.1:15000/config_dump"]);
-        serde_json::from_str(&succeed(&mut command)).unwrap()
-    }
-
-    /// Whether Envoy has refused the newest form of one of its listeners.
-    pub(crate) fn refused_listener(&self) -> bool {
-        let dump = self.config_dump();
-        let parts = dump["configs"].as_array().unwrap().iter();
-        let listeners = parts.flat_map(|part| part["dynamic_listeners"].as_array());
-        let mut entries = listeners.flatten();
-        entries.any(|entry| !entry["error_state"].is_null())
-    }
-
-    /// (listener, filter chain, typed_config) of each connection manager that Envoy runs.
-    pub(crate) fn connection_managers(&self) -> Vec<(String, String, Value)> {
-        let dump = self.config_dump();
-        let parts = dump["configs"].as_array().unwrap().iter();
-        let listeners = parts.flat_map(|part| part["dynamic_listeners"].as_array());
-        let mut managers = Vec::new();
-        for entry in listeners.flatten() {
-            assert_eq!(entry["error_state"], Value::Null, "{}", entry["name"]);
-            let listener = &entry["active_state"]["listener"];
-            let chains = listener["filter_chains"].as_array().into_iter().flatten();
-            for chain in chains.chain([&listener["default_filter_chain"]]) {
-                let filters = chain["filters"].as_array().into_iter().flatten();
-                for config in filters.map(|filter| &filter["typed_config"]) {
-                    let kind = config["@type"].as_str().unwrap_or_default();
-                    if kind.ends_with("HttpConnectionManager") {
-                        let name = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-                        managers.push((name(&entry["name"]), name(&chain["name"]), config.clone()));
-                    }
-                }
-            }
-        }
-        managers
-    }
 }
 
 impl Drop for Pod {
@@ -338,27 +310,32 @@ impl Drop for Pod {
     }
 }
 
-/// The environment of a container, with what the kubelet puts in: the fields of the Pod that are known.
+/// The environment of a container, with what the kubelet puts in: the fields of the Pod that are known, and in values
+/// `$(NAME)` of variables further up. What comes from a secret is empty.
 pub(crate) fn resolved_environment(
     container: &Value,
     pod: &Value,
     known: &BTreeMap<&str, &str>,
 ) -> BTreeMap<String, String> {
-    let entries = container["env"].as_array().into_iter().flatten();
-    let value = |entry: &Value| -> Option<String> {
+    let mut resolved: BTreeMap<String, String> = BTreeMap::new();
+    for entry in container["env"].as_array().into_iter().flatten() {
         let source = &entry["valueFrom"];
-        if let Some(path) = source["fieldRef"]["fieldPath"].as_str() {
-            return Some(field(path, pod, known));
-        }
-        if let Some(resource) = source["resourceFieldRef"]["resource"].as_str() {
-            let is_cpu = resource.contains("cpu");
-            return Some(if is_cpu { "2" } else { "1073741824" }.to_owned());
-        }
-        Some(entry["value"].as_str().unwrap_or_default().to_owned())
-    };
-    entries
-        .filter_map(|entry| Some((entry["name"].as_str()?.to_owned(), value(entry)?)))
-        .collect()
+        let field_path = source["fieldRef"]["fieldPath"].as_str();
+        let resource = source["resourceFieldRef"]["resource"].as_str();
+        let value = match (field_path, resource) {
+            (Some(path), _) => field(path, pod, known),
+            (None, Some(resource)) if resource.contains("cpu") => "2".to_owned(),
+            (None, Some(_)) => "1073741824".to_owned(),
+            (None, None) => {
+                let text = entry["value"].as_str().unwrap_or_default().to_owned();
+                resolved.iter().fold(text, |text, (name, value)| {
+                    text.replace(&format!("$({name})"), value)
+                })
+            }
+        };
+        resolved.insert(entry["name"].as_str().unwrap().to_owned(), value);
+    }
+    resolved
 }
 
 fn field(path: &str, pod: &Value, known: &BTreeMap<&str, &str>) -> String {

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::caller::{ADMIN, AGENT, ALICE, Caller, HOST, SERVICE, assert_is};
+use crate::caller::{
+    ADMIN, AGENT, ALICE, Caller, FORGED, HOST, SERVICE, assert_is, assert_refused,
+};
 use crate::cluster::SLOW;
 use crate::harness::answer::Answer;
 use crate::harness::certs::{Authority, forwarded_element};
@@ -133,6 +135,14 @@ pub(crate) async fn a_route_of_a_tenant_makes_nobody_somebody_else(mesh: &Mesh) 
         assert_still(mesh, &led_by(&alice, &mark).await, ALICE);
     }
     without_the_last_word_she_is_the_administrator(mesh, &alice).await;
+
+    // A listener that asks for no certificate makes nobody somebody.
+    let mut simple = taking(&selectors[0], ELSEWHERE, None);
+    simple["spec"]["servers"][0]["tls"]["mode"] = json!("SIMPLE");
+    mesh.apply(&[simple]);
+    let nobody = mesh.nobody_at(ELSEWHERE);
+    nobody.gets(403).await.assert_reason("no_certificate");
+    assert_refused(&nobody.get_with(&FORGED));
 
     // Our own host, taken by its address.
     let address = mesh.ingress.network.address.as_str();

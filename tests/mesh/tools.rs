@@ -41,17 +41,35 @@ pub(crate) fn application() -> &'static Path {
     })
 }
 
-/// The filter in an OCI layout, and the digest of its manifest.
-pub(crate) fn image() -> &'static (PathBuf, String) {
-    static MADE: OnceLock<(PathBuf, String)> = OnceLock::new();
+/// An OCI layout, and the digest of its manifest.
+pub(crate) type Image = (PathBuf, String);
+
+/// The filter.
+pub(crate) fn image() -> &'static Image {
+    static MADE: OnceLock<Image> = OnceLock::new();
+    MADE.get_or_init(|| packed(artifacts::wasm(), "image"))
+}
+
+/// The filter of a later day: the same with a custom section of one byte more.
+pub(crate) fn later_image() -> &'static Image {
+    static MADE: OnceLock<Image> = OnceLock::new();
     MADE.get_or_init(|| {
-        let layout = repository().join("target/mesh/image");
-        let mut script = Command::new(repository().join("istio/image.sh"));
-        script.env("WASM", artifacts::wasm()).env("LAYOUT", &layout);
-        let printed = output(&mut script);
-        let digest = printed.trim().rsplit("sha256:").next().unwrap();
-        (layout, digest.to_owned())
+        let mut module = fs::read(artifacts::wasm()).unwrap();
+        module.extend([0, 3, 1, b'x', 7]);
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("later.wasm");
+        fs::write(&file, module).unwrap();
+        packed(&file, "later-image")
     })
+}
+
+fn packed(module: &Path, name: &str) -> Image {
+    let layout = repository().join("target/mesh").join(name);
+    let mut script = Command::new(repository().join("istio/image.sh"));
+    script.env("WASM", module).env("LAYOUT", &layout);
+    let printed = output(&mut script);
+    let digest = printed.trim().rsplit("sha256:").next().unwrap();
+    (layout, digest.to_owned())
 }
 
 /// A folder with programs under the names that Istio's agent calls to redirect a Pod's connections.

@@ -44,7 +44,7 @@ impl World {
     pub(crate) async fn start(release: Release, ambient: bool) -> Self {
         // First, so that the time it takes does not count as time to start.
         tools::programs();
-        let (_, digest) = tools::image();
+        tools::image();
         let folder = tempfile::tempdir().unwrap();
         // Programs run here that are not root.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -65,7 +65,6 @@ impl World {
         };
         world.install_istio().await;
         world.start_registry().await;
-        world.push_image(digest);
         world
     }
 
@@ -222,27 +221,18 @@ impl World {
         drop(self.registry.lock().unwrap().take());
     }
 
-    fn push_image(&self, digest: &str) {
-        let skopeo = debian("skopeo");
-        let (layout, _) = tools::image();
-        let mut command = self.network.hub().command(skopeo);
+    /// Into the registry, under this tag; URL and digest, as `istio/image/image.yaml` wants them.
+    pub(crate) fn push(&self, image: &tools::Image, tag: &str) -> (String, String) {
+        let (layout, digest) = image;
+        let reference = format!("{REGISTRY}:5000/mtls-identity:{tag}");
+        let mut command = self.network.hub().command(debian("skopeo"));
         command
             .args(["--insecure-policy", "copy", "--quiet", "--preserve-digests"])
             .arg("--dest-tls-verify=false")
             .arg(format!("oci:{}", layout.display()))
-            .arg(format!(
-                "docker://{}",
-                self.image().0.trim_start_matches("oci://")
-            ));
+            .arg(format!("docker://{reference}"));
         succeed(&mut command);
-        assert!(!digest.is_empty());
-    }
-
-    /// URL and digest, as `istio/image/image.yaml` wants them.
-    pub(crate) fn image(&self) -> (String, String) {
-        let (_, digest) = tools::image();
-        let url = format!("oci://{REGISTRY}:5000/mtls-identity:0.1.0");
-        (url, digest.clone())
+        (format!("oci://{reference}"), digest.clone())
     }
 }
 
