@@ -8,7 +8,9 @@ use crate::{admission, changes, failures, lines, order, people, rows, tenants};
 macro_rules! claim {
     ($($claim:tt)*) => {{
         eprintln!("claim: {}", stringify!($($claim)*).split('(').next().unwrap());
-        $($claim)*
+        let began = std::time::Instant::now();
+        $($claim)*;
+        eprintln!("  held, {:?}", began.elapsed());
     }};
 }
 
