@@ -27,6 +27,13 @@ fn files(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
+/// The manifests and the kustomizations.
+pub(crate) fn yaml() -> Vec<PathBuf> {
+    let mut all = files(&istio());
+    all.retain(|path| path.extension().is_some_and(|kind| kind == "yaml"));
+    all
+}
+
 /// The files that a kustomization takes, and those of the kustomizations it names, itself among them.
 fn reached(folder: &Path) -> BTreeSet<PathBuf> {
     let file = folder.join("kustomization.yaml").canonicalize().unwrap();
@@ -54,8 +61,7 @@ fn every_manifest_is_part_of_an_overlay_or_of_a_component() {
         .chain(&COMPONENTS)
         .flat_map(|overlay| reached(&istio().join(overlay)))
         .collect();
-    let is_manifest = |path: &PathBuf| path.extension().is_some_and(|kind| kind == "yaml");
-    let manifests: BTreeSet<_> = files(&istio()).into_iter().filter(is_manifest).collect();
+    let manifests: BTreeSet<_> = yaml().into_iter().collect();
     assert_eq!(reached, manifests);
 }
 

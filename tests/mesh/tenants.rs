@@ -74,7 +74,11 @@ fn route(namespace: &str, host: &str, gateways: &[&str], mark: &str) -> Value {
         json!({
             "hosts": [host],
             "gateways": gateways,
-            "http": [{"route": [{"destination": destination}], "headers": headers(mark)}],
+            // At the route, and at the cluster that it leads to.
+            "http": [{
+                "route": [{"destination": destination, "headers": headers(mark)}],
+                "headers": headers(mark),
+            }],
         }),
     )
 }
