@@ -236,21 +236,31 @@ impl Caller {
             }
             answers
         });
-        Forger { stop, asking }
+        Forger {
+            stop,
+            asking: Some(asking),
+        }
     }
 }
 
 /// A loop of forged requests.
 pub(crate) struct Forger {
     stop: Arc<AtomicBool>,
-    asking: JoinHandle<Vec<Answer>>,
+    asking: Option<JoinHandle<Vec<Answer>>>,
+}
+
+/// Also when the test has failed in the meantime.
+impl Drop for Forger {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
 }
 
 impl Forger {
     /// Ends the loop. Each request was refused, or its client was who it is; how many there were.
-    pub(crate) fn was_always(self, user: &str) -> usize {
+    pub(crate) fn was_always(mut self, user: &str) -> usize {
         self.stop.store(true, Ordering::Relaxed);
-        let answers = self.asking.join().unwrap();
+        let answers = self.asking.take().unwrap().join().unwrap();
         for answer in &answers {
             if answer.status == 200 {
                 assert_is(answer, user);
