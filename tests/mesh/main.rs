@@ -50,5 +50,6 @@ mod lines;
 mod order;
 mod overlays;
 mod people;
+mod played;
 mod rows;
 mod tenants;

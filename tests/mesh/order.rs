@@ -18,15 +18,20 @@ fn listener(mesh: &Mesh, pod: &Pod) -> &'static str {
     }
 }
 
+/// Those by which requests for the MCP gateway come in: listener, filter chain, manager.
+pub(crate) fn managers(mesh: &Mesh, pod: &Pod) -> Vec<(String, String, Value)> {
+    let listener = listener(mesh, pod);
+    let mut managers = pod.connection_managers();
+    managers.retain(|(name, _, _)| name == listener);
+    assert!(!managers.is_empty(), "{} has no {listener}", pod.name);
+    managers
+}
+
 /// Each connection manager on the path has the removal, then the filter, Istio's policies, the router, and at its
 /// routes the last word.
 pub(crate) fn each_connection_manager_has_its_lines_in_order(mesh: &Mesh) {
     for pod in mesh.filtered() {
-        let listener = listener(mesh, pod);
-        let managers = pod.connection_managers().into_iter();
-        let managers: Vec<_> = managers.filter(|(name, _, _)| name == listener).collect();
-        assert!(!managers.is_empty(), "{} has no {listener}", pod.name);
-        for (_, chain, manager) in managers {
+        for (_, chain, manager) in managers(mesh, pod) {
             let at = format!("{} {chain}", pod.name);
             assert_removes(&manager, &at);
             assert_order(&manager, &at);
