@@ -21,9 +21,7 @@ async fn holds(overlay: &'static str, release: Release) {
     claim!(people::each_is_who_the_certificate_says(&mesh));
     claim!(people::a_user_is_herself_over_every_protocol(&mesh));
     claim!(order::each_connection_manager_has_its_lines_in_order(&mesh));
-    claim!(played::the_played_istiod_shapes_each_proxy_as_the_real_one(
-        &mesh
-    ));
+    claim!(played::it_shapes_each_proxy_as_the_real_istiod(&mesh));
     claim!(order::the_ingress_resumes_no_session(&mesh));
     claim!(rows::a_header_name_with_an_underscore_is_dropped_and_the_request_served(&mesh));
     claim!(rows::a_client_that_tls_refuses_leaves_a_line(&mesh).await);

@@ -20,7 +20,7 @@ use istiod::{Istiod, Kind};
 const LEFT_OUT: [&str; 4] = ["@type", "stat_prefix", "route_config", "http_filters"];
 
 /// Every field of a connection manager that it writes is there as it writes it, and its filters are there in its order.
-pub(crate) fn the_played_istiod_shapes_each_proxy_as_the_real_one(mesh: &Mesh) {
+pub(crate) fn it_shapes_each_proxy_as_the_real_istiod(mesh: &Mesh) {
     for pod in mesh.filtered() {
         let played = played(mesh, pod);
         let managers = crate::order::managers(mesh, pod);

@@ -10,6 +10,7 @@ use crate::harness::answer::Answer;
 use crate::harness::certs::{Authority, forwarded_element};
 use crate::harness::eventually;
 use crate::harness::gateway::{USER, VERIFY};
+use crate::manifests::documents;
 use crate::overlay::Mesh;
 use crate::people;
 
@@ -269,93 +270,11 @@ impl Caller {
     }
 }
 
-/// What a tenant may write besides.
-fn others() -> Vec<Value> {
-    let networking = |kind, spec| object(kind, "networking.istio.io/v1", TENANT, spec);
-    let ours = json!({"matchLabels": {"app": "mcp-gateway"}});
-    vec![
-        networking(
-            "ServiceEntry",
-            json!({
-                "hosts": [SERVICE],
-                "ports": [{"number": 4444, "name": "http", "protocol": "HTTP"}],
-                "resolution": "STATIC",
-                "endpoints": [{"address": "10.77.0.250"}],
-            }),
-        ),
-        networking(
-            "DestinationRule",
-            json!({
-                "host": SERVICE, "trafficPolicy": {"tls": {"mode": "DISABLE"}},
-            }),
-        ),
-        networking("Sidecar", json!({"egress": [{"hosts": ["./*"]}]})),
-        object(
-            "EnvoyFilter",
-            "networking.istio.io/v1alpha3",
-            TENANT,
-            json!({
-                "configPatches": [{
-                    "applyTo": "ROUTE_CONFIGURATION",
-                    "patch": {"operation": "MERGE", "value": {"request_headers_to_add":
-                        [{"header": {"key": USER, "value": ADMIN}}]}},
-                }],
-            }),
-        ),
-        object(
-            "WasmPlugin",
-            "extensions.istio.io/v1alpha1",
-            TENANT,
-            json!({
-                "selector": ours, "url": "oci://registry.mesh.test:5000/of-the-tenant:1",
-            }),
-        ),
-        object(
-            "AuthorizationPolicy",
-            "security.istio.io/v1",
-            TENANT,
-            json!({
-                "selector": ours, "action": "ALLOW", "rules": [{}],
-            }),
-        ),
-        object(
-            "PeerAuthentication",
-            "security.istio.io/v1",
-            TENANT,
-            json!({
-                "selector": ours, "mtls": {"mode": "DISABLE"},
-            }),
-        ),
-        object(
-            "HTTPRoute",
-            "gateway.networking.k8s.io/v1",
-            TENANT,
-            json!({
-                "parentRefs": [{"group": "", "kind": "Service", "name": "mcp-gateway",
-                    "namespace": "mcp-system", "port": 4444}],
-                "rules": [{
-                    "filters": [{"type": "RequestHeaderModifier", "requestHeaderModifier":
-                        {"set": [{"name": USER, "value": ADMIN}]}}],
-                    "backendRefs": [{"name": "mcp-gateway", "namespace": "mcp-system", "port": 4444}],
-                }],
-            }),
-        ),
-        object(
-            "Gateway",
-            "gateway.networking.k8s.io/v1",
-            TENANT,
-            json!({
-                "gatewayClassName": "istio",
-                "listeners": [{"name": "http", "port": 8443, "protocol": "HTTP", "hostname": HOST}],
-            }),
-        ),
-    ]
-}
-
 /// Each is admitted, and everybody is who they were.
 pub(crate) async fn other_objects_of_a_tenant_lead_nowhere(mesh: &Mesh) {
     mesh.tenant();
-    let mut objects = others();
+    let mut objects = documents(include_str!("tenant.yaml"));
+    assert_eq!(objects.len(), 9);
     // The last of them shows that istiod has seen all.
     objects.push(taking(&json!({"istio": "mcp-ingress"}), ELSEWHERE, None));
     objects.push(route(TENANT, ELSEWHERE, &[TENANT], "all"));
