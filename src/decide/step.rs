@@ -30,6 +30,10 @@ pub enum Body<'a> {
 
 /// What is to be done with a request now.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "nearly every request is decided at once, and a box would cost each of them"
+)]
 pub enum Step<'p> {
     /// It is decided.
     Done(Outcome<'p>),

@@ -76,7 +76,7 @@ pub(crate) fn normal_form(text: &[u8], start: End, end: End) -> Option<Cow<'_, [
         (0, segment) if start == End::Closed => segment.is_empty() && last > 0,
         (0, _) => true,
         (place, _) if place == last && end == End::Open => true,
-        (place, segment) if segment.is_empty() => place == last,
+        (place, []) => place == last,
         (_, segment) => !matches!(*segment, b"." | b".."),
     };
     let is_normal = segments.iter().enumerate().all(is_normal);
