@@ -7,6 +7,7 @@ mod header_entries;
 mod mcp;
 mod pattern;
 mod pin;
+mod readings;
 mod revocation;
 mod rule;
 mod user_pattern;
