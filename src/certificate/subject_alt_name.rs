@@ -30,6 +30,34 @@ pub enum SubjectAltNameError {
     IpAddress(usize),
 }
 
+/// The kinds of names whose text other programs write as it stands in the certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GeneralName {
+    /// dNSName.
+    Dns,
+    /// uniformResourceIdentifier.
+    Uri,
+}
+
+/// The bytes of all names of a kind in the value of the extension, in the order of the DER, whatever the bytes are. None
+/// for an extension that is not DER: a reader of the whole finds no name in it.
+pub(super) fn contents_of(der: &[u8], kind: GeneralName) -> Option<Vec<&[u8]>> {
+    let number = match kind {
+        GeneralName::Dns => 2,
+        GeneralName::Uri => 6,
+    };
+    let entries = Element::only(der).ok()?.expect(Tag::Sequence).ok()?;
+    let entries: Vec<_> = entries.children().collect::<Result<_, _>>().ok()?;
+    let of_kind = |entry: &&Element<'_>| entry.context_specific() == Some((number, false));
+    Some(
+        entries
+            .iter()
+            .filter(of_kind)
+            .map(Element::contents)
+            .collect(),
+    )
+}
+
 /// The names of one kind in the order of the DER, or why one of them cannot be read.
 type Names<T> = Result<Vec<T>, SubjectAltNameError>;
 

@@ -83,7 +83,7 @@ impl Explain {
         let head = RequestHead::read(&map).ok_or("the headers are too long")?;
         let peer = DirectPeer::read(&attributes, head.forwarded().as_deref());
         let filter = &configuration.filter;
-        let client = filter.client(&peer, head.forwarded().as_deref());
+        let client = filter.client(&peer, filter.forwarded(&head).as_deref());
         let now = self.at.map_or_else(now, Ok)?;
         let outcome = filter.decide(&head, now, &client, |charge| Ok(unused(charge, now)));
         let because = because(filter, &outcome, unreadable, &head, now);
