@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 
 use super::build::{Builder, header_name, top};
-use super::document::{AuthorizationSection, McpSection, RuleSection};
+use super::document::{AuthorizationSection, RuleSection};
 use super::place::Path;
 use super::strict::Members;
 use super::values;
 use crate::decide::HeaderRules;
 use crate::rules::{
-    Action, Authorization, HeaderCondition, McpCondition, PathPattern, Pattern, Rule, UserPattern,
+    Action, Authorization, HeaderCondition, PathPattern, Pattern, Rule, UserPattern,
 };
 
 impl Builder {
@@ -62,7 +62,6 @@ impl Builder {
             methods,
             paths,
             headers,
-            mcp,
         } = section;
         let issuers = self.condition(path, "issuers", issuers, values::issuer);
         Rule {
@@ -84,7 +83,7 @@ impl Builder {
             headers: headers.map_or_else(Vec::new, |headers| {
                 self.header_conditions(headers, &path.key("headers"))
             }),
-            mcp: mcp.map(|section| self.mcp_condition(section, &path.key("mcp"))),
+            mcp: None,
         }
     }
 
@@ -97,21 +96,6 @@ impl Builder {
         parse: impl Fn(String) -> Result<T, E>,
     ) -> Vec<T> {
         texts.map_or_else(Vec::new, |texts| self.filled(&rule.key(key), texts, parse))
-    }
-
-    /// The messages of MCP that a rule or a limit is about.
-    pub(super) fn mcp_condition(&mut self, section: McpSection, path: &Path) -> McpCondition {
-        let McpSection { methods, names } = section;
-        if methods.is_none() && names.is_none() {
-            self.error(
-                path,
-                "found an empty object, expected \"methods\" or \"names\"",
-            );
-        }
-        McpCondition {
-            methods: self.condition(path, "methods", methods, Pattern::try_from),
-            names: self.condition(path, "names", names, Pattern::try_from),
-        }
     }
 
     fn header_conditions(

@@ -297,9 +297,7 @@ impl Builder {
                     .extend(self.keep(&path.key("sha256"), fingerprint));
             }
             (None, Some(issuer), Some(serials)) => {
-                let Some(name) = self.keep(&path.key("issuer"), values::issuer(issuer)) else {
-                    return;
-                };
+                let name = self.keep(&path.key("issuer"), values::issuer(issuer));
                 let mut numbers = BTreeSet::new();
                 for (path, serial) in serials {
                     numbers.extend(
@@ -307,7 +305,7 @@ impl Builder {
                             .unwrap_or_default(),
                     );
                 }
-                for name in values::either_order(name) {
+                for name in name.into_iter().flat_map(values::either_order) {
                     into.serials
                         .entry(name)
                         .or_default()

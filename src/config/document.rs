@@ -202,19 +202,6 @@ pub(super) struct RuleSection {
     pub(super) paths: Option<Vec<String>>,
     /// Header → values, or patterns with `*` at one end; every header must have one of its values.
     pub(super) headers: Option<Members<Vec<String>>>,
-    /// The message of MCP that the body is, on `mcp.paths`. A request without one fits no such rule.
-    pub(super) mcp: Option<McpSection>,
-}
-
-/// At least one of the two.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
-pub(super) struct McpSection {
-    /// Methods such as `tools/call`, or patterns with `*` at one end. A response of the client is `response`.
-    pub(super) methods: Option<Vec<String>>,
-    /// Tools and prompts (`params.name`) or resources (`params.uri`), or patterns with `*` at one end.
-    pub(super) names: Option<Vec<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -1,16 +1,26 @@
-"""Prints texts and whether each is in normal form NFKC, by Python's unicodedata: one a line, the text as numbers of its
-characters in hexadecimal. Each character of the Unicode of this Python stands behind a letter; each that Unicode takes
+"""Prints texts and the user that each is by Python's unicodedata and str.lower, or `-` if it is none: one a line, as numbers
+of characters in hexadecimal. Each character of the Unicode of this Python stands behind a letter; each that Unicode takes
 apart is there once more in its parts, in their order and in the reverse."""
 
 import sys
 import unicodedata
 
 
+def user(text):
+    for character in text:
+        if unicodedata.normalize("NFKC", character) != character or len(character.lower()) != 1:
+            return None
+    lower = text.lower()
+    return lower if unicodedata.is_normalized("NFC", lower) and lower.lower() == lower else None
+
+
+def numbers(text):
+    return " ".join(f"{ord(character):x}" for character in text)
+
+
 def show(text):
-    # A user is put into the lower case of ASCII before its form is asked.
-    text = "".join(one.lower() if one.isascii() else one for one in text)
-    numbers = " ".join(f"{ord(character):x}" for character in text)
-    print(numbers, unicodedata.is_normalized("NFKC", text))
+    found = user(text)
+    print(numbers(text), "-" if found is None else numbers(found), sep="|")
 
 
 for number in range(sys.maxunicode + 1):

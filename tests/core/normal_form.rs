@@ -1,41 +1,42 @@
-//! Whether a user is in Unicode normal form NFKC, against the unicodedata of Python.
+//! Users outside ASCII: what Python makes of them, with unicodedata and str.lower.
 
 use std::path::Path;
 use std::process::Command;
 
 use mtls_identity::identity::{Charset, User, UserError};
 
-/// Texts, and whether each is in the normal form.
-fn texts() -> Vec<(String, bool)> {
+/// Texts, and the user that each is.
+fn texts() -> Vec<(String, Option<String>)> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/core/normal_form.py");
     let output = Command::new("python3").arg(script).output();
     let output = output.expect("python3 is on PATH: install it");
     assert!(output.status.success(), "tests/core/normal_form.py failed");
     let lines = String::from_utf8(output.stdout).unwrap();
-    let text = |line: &str| {
-        let (numbers, is_normal) = line.rsplit_once(' ').unwrap();
+    let text = |numbers: &str| -> String {
         let number = |digits| u32::from_str_radix(digits, 16).unwrap();
-        let characters = numbers
-            .split(' ')
-            .map(|it| char::from_u32(number(it)).unwrap());
-        (characters.collect(), is_normal == "True")
+        let characters = numbers.split(' ').map(|it| char::from_u32(number(it)));
+        characters.map(Option::unwrap).collect()
     };
-    lines.lines().map(text).collect()
+    let line = |line: &str| {
+        let (numbers, user) = line.split_once('|').unwrap();
+        (text(numbers), (user != "-").then(|| text(user)))
+    };
+    lines.lines().map(line).collect()
 }
 
 #[test]
-fn a_user_is_in_normal_form_by_pythons_unicodedata_as_well() {
+fn a_name_outside_ascii_is_the_user_that_python_makes_of_it() {
     let mut users = 0;
     let mut refused = 0;
-    for (text, is_normal) in texts() {
+    for (text, expected) in texts() {
         match User::parse(&text, Charset::Utf8) {
             Ok(user) => {
-                assert!(is_normal, "{} is a user", text.escape_unicode());
-                assert_eq!(user.as_str(), text);
+                let found = Some(user.as_str());
+                assert_eq!(found, expected.as_deref(), "{}", text.escape_unicode());
                 users += 1;
             }
-            Err(UserError::NotNormal) => {
-                assert!(!is_normal, "{} is none", text.escape_unicode());
+            Err(UserError::NotNormal | UserError::Compatibility(_) | UserError::Lowercase(_)) => {
+                assert_eq!(expected, None, "{}", text.escape_unicode());
                 refused += 1;
             }
             // Refused for its characters, whatever its form.

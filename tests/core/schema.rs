@@ -41,18 +41,17 @@ fn verdicts(document: &str) -> (Result<(), String>, Result<(), String>) {
 
 #[test]
 fn what_the_loader_accepts_the_schema_accepts_and_the_loader_is_strict() {
-    let mut count = 0;
+    let (mut count, mut wrong) = (0, Vec::new());
     for place in places() {
         for (document, accepted) in place.documents() {
             let (schema, loader) = verdicts(&document);
-            assert_eq!(loader.is_ok(), accepted, "{document}: loader: {loader:?}");
-            assert!(
-                schema.is_ok() || !accepted,
-                "{document}: schema: {schema:?}"
-            );
+            if loader.is_ok() != accepted || (schema.is_err() && accepted) {
+                wrong.push(format!("{document}: {loader:?} {schema:?}"));
+            }
             count += 1;
         }
     }
+    assert!(wrong.is_empty(), "{wrong:#?}");
     assert!(count >= 1500, "{count} documents");
 }
 

@@ -205,7 +205,7 @@ fn errors_of_the_form_of_identities_and_of_certificates_name_path_and_value() {
         (
             r#"{"revoked": [{}]}"#,
             "revoked[0]",
-            "needs either \"sha256\", or both \"issuer\" and \"serial\"",
+            "needs either \"sha256\", or \"issuer\" and one of \"serial\" and \"serials\"",
         ),
         (
             r#"{"revoked": [{"issuer": "CN=a"}]}"#,
