@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use mtls_identity::certificate::Timestamp;
 use mtls_identity::certificate::pem;
-use mtls_identity::certificate::{PeerCertificate, Timestamp};
 use mtls_identity::decide::Outcome;
 use mtls_identity::identity::{ConnectionAttributes, DirectPeer};
 use mtls_identity::limit::{self, Allowance, Charge, TableKey};
@@ -66,10 +66,6 @@ impl Explain {
         let certificate = found
             .as_ref()
             .map(|found| pem::encode(&found.der).into_bytes());
-        let unreadable = found.as_ref().and_then(|found| {
-            let read = PeerCertificate::from_der(found.der.clone());
-            read.err().map(|error| error.to_string())
-        });
         let attributes = ConnectionAttributes {
             peer_certificate: certificate.as_deref(),
             peer_certificate_valid: Some(certificate.is_some()),
@@ -86,7 +82,7 @@ impl Explain {
         let client = filter.client(&peer, filter.forwarded(&head).as_deref());
         let now = self.at.map_or_else(now, Ok)?;
         let outcome = filter.decide(&head, now, &client, |charge| Ok(unused(charge, now)));
-        let because = because(filter, &outcome, unreadable, &head, now);
+        let because = because(filter, &outcome, &head, now);
         let report = Report::new(&outcome, because);
         Ok(Finished {
             output: report.write(self.json)?,

@@ -62,7 +62,7 @@ impl Peer {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum PeerError {
     /// The certificate of the connection cannot be read.
-    #[error("the certificate of the connection: {0}")]
+    #[error("the certificate cannot be read: {0}")]
     Certificate(#[from] CertificateError),
     /// Envoy says that there is a certificate, and does not show it: before Envoy 1.38 it stands in
     /// X-Forwarded-Client-Cert only.

@@ -70,6 +70,10 @@ pub fn record(
     line.client_bytes(r#","request_id":"#, head.first("x-request-id"));
     line.text_or_null(r#","rule":"#, evidence.rule);
     line.list(r#","observed":"#, &evidence.observed);
+    match evidence.detail.as_deref() {
+        Some(detail) => line.cut_text(r#","detail":"#, detail),
+        None => line.text_or_null(r#","detail":"#, None),
+    }
     line.text.push(b'}');
     line.text
 }
@@ -124,7 +128,7 @@ impl Line {
         }
     }
 
-    /// Text in ASCII that an issuer has made, cut at its bound.
+    /// Text in which an issuer or a client has a word, cut at its bound.
     fn cut_text(&mut self, name: &str, text: &str) {
         let kept = text.get(..MAXIMUM_CLIENT_VALUE).unwrap_or(text);
         let is_cut = kept.len() < text.len();
@@ -236,7 +240,8 @@ mod tests {
         assert_eq!(json["decision"], "deny");
         assert_eq!(json["reason"], "no_certificate");
         assert_eq!(json["user"], serde_json::Value::Null);
-        assert_eq!(json.as_object().unwrap().len(), 13);
+        assert_eq!(json["detail"], serde_json::Value::Null);
+        assert_eq!(json.as_object().unwrap().len(), 14);
     }
 
     #[test]

@@ -48,3 +48,4 @@ mod rate_limit;
 mod record;
 mod remembered;
 mod schema;
+mod twins;

@@ -1,4 +1,4 @@
-//! The record: whatever bytes come in, one line, thirteen fields, and each says what it is of.
+//! The record: whatever bytes come in, one line, fourteen fields, and each says what it is of.
 
 use mtls_identity::certificate::pem;
 use mtls_identity::identity::DirectPeer;
@@ -37,6 +37,7 @@ struct Record {
     request_id: String,
     rule: Option<String>,
     observed: Vec<String>,
+    detail: Option<String>,
 }
 
 /// Bytes as a record says them.
@@ -137,7 +138,7 @@ fn assert_says(line: &str, expected: &Record) {
     );
     let value: serde_json::Value = serde_json::from_str(line).unwrap();
     assert_eq!(value, serde_json::to_value(expected).unwrap());
-    assert_eq!(value.as_object().unwrap().len(), 13, "{line}");
+    assert_eq!(value.as_object().unwrap().len(), 14, "{line}");
 }
 
 fn common_name(text: &str) -> Attribute {
@@ -195,6 +196,7 @@ proptest! {
             request_id: said(&request_id),
             rule: evidence.rule.map(str::to_owned),
             observed: evidence.observed.iter().map(ToString::to_string).collect(),
+            detail: evidence.detail.as_deref().map(cut),
         };
         if identity.is_some() {
             assert_eq!((expected.rule.as_deref(), expected.observed.len()), (Some(rule.as_str()), 1));

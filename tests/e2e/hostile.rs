@@ -8,9 +8,10 @@ use crate::harness::forged::filter_alone;
 use crate::harness::{Fixture, Site};
 use crate::seen::ask;
 
-const FIELDS: [&str; 13] = [
+const FIELDS: [&str; 14] = [
     "client",
     "decision",
+    "detail",
     "fingerprint",
     "issuer",
     "method",

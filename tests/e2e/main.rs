@@ -51,5 +51,6 @@ mod seen;
 mod spelling;
 mod transport;
 mod troubleshooting;
+mod two_envoys;
 mod update;
 mod xds;
