@@ -157,7 +157,7 @@ impl SubjectAltName {
             Some((6, false)) => add(&mut self.uri, ia5_string(6, entry.contents())),
             Some((7, false)) => add(&mut self.ip, ip_address(entry.contents())),
             Some((0, true)) => self.add_other(entry),
-            Some((3 | 4 | 5, true) | (8, false)) => {}
+            Some((3..=5, true) | (8, false)) => {}
             _ => return Err(SubjectAltNameError::Kind(entry.identifier())),
         }
         Ok(())

@@ -40,9 +40,28 @@ pub(super) fn name(
             Ok((!subject.is_empty()).then(|| subject.to_string()))
         }
         Source::Fingerprint => Ok(fingerprints(certificate).into_iter().next()),
-        Source::Email | Source::Dns | Source::Uri | Source::Spiffe | Source::Upn => {
-            alternative_name(source, certificate)
+        Source::Email => {
+            let names = names(source, certificate, SubjectAltName::email)?;
+            one(source, names, syntax::is_email, InvalidIdentity::Email)
         }
+        Source::Dns => {
+            let names = names(source, certificate, SubjectAltName::dns)?;
+            one(source, names, syntax::is_host_name, InvalidIdentity::Dns)
+        }
+        Source::Uri => {
+            let names = names(source, certificate, SubjectAltName::uri)?;
+            one(
+                source,
+                names,
+                syntax::is_identifying_uri,
+                InvalidIdentity::Uri,
+            )
+        }
+        Source::Upn => {
+            let names = names(source, certificate, SubjectAltName::upn)?;
+            one(source, names, syntax::is_upn, InvalidIdentity::Upn)
+        }
+        Source::Spiffe => spiffe_id(names(source, certificate, SubjectAltName::uri)?),
     }
 }
 
@@ -60,37 +79,27 @@ pub(super) fn fingerprints(certificate: &PeerCertificate) -> Vec<String> {
     digests.into_iter().map(|digest| hex(digest)).collect()
 }
 
-fn alternative_name(
+/// The names of one kind in the subjectAltName.
+fn names(
     source: Source,
     certificate: &PeerCertificate,
-) -> Result<Option<String>, IdentityError> {
-    type OfKind = fn(&SubjectAltName) -> Result<&[String], SubjectAltNameError>;
-    type IsFormed = fn(&str) -> bool;
-    let (of_kind, is_formed, invalid): (OfKind, IsFormed, _) = match source {
-        Source::Email => (
-            SubjectAltName::email,
-            syntax::is_email,
-            InvalidIdentity::Email,
-        ),
-        Source::Dns => (
-            SubjectAltName::dns,
-            syntax::is_host_name,
-            InvalidIdentity::Dns,
-        ),
-        Source::Upn => (SubjectAltName::upn, syntax::is_upn, InvalidIdentity::Upn),
-        _ => (
-            SubjectAltName::uri,
-            syntax::is_identifying_uri,
-            InvalidIdentity::Uri,
-        ),
-    };
+    of_kind: fn(&SubjectAltName) -> Result<&[String], SubjectAltNameError>,
+) -> Result<&[String], IdentityError> {
     let names = certificate.subject_alt_name().and_then(of_kind);
-    let names = names.map_err(|error| IdentityError::UnreadableSubjectAltName(source, error))?;
-    match (source, names) {
-        (Source::Spiffe, uris) => spiffe_id(uris),
-        (_, []) => Ok(None),
-        (_, [name]) => formed(source, name.clone(), is_formed, invalid),
-        (_, several) => Err(IdentityError::Ambiguous(source, several.len())),
+    names.map_err(|error| IdentityError::UnreadableSubjectAltName(source, error))
+}
+
+/// The one name, which must be of this form.
+fn one(
+    source: Source,
+    names: &[String],
+    is_formed: fn(&str) -> bool,
+    invalid: InvalidIdentity,
+) -> Result<Option<String>, IdentityError> {
+    match names {
+        [] => Ok(None),
+        [name] => formed(source, name.clone(), is_formed, invalid),
+        several => Err(IdentityError::Ambiguous(source, several.len())),
     }
 }
 
