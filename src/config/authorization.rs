@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 
 use super::build::{Builder, header_name, top};
-use super::document::{AuthorizationSection, RuleSection};
+use super::document::{AuthorizationSection, McpSection, RuleSection};
 use super::place::Path;
 use super::strict::Members;
 use super::values;
 use crate::decide::HeaderRules;
 use crate::rules::{
-    Action, Authorization, HeaderCondition, PathPattern, Pattern, Rule, UserPattern,
+    Action, Authorization, HeaderCondition, McpCondition, McpRules, PathPattern, Pattern, Rule,
+    UserPattern,
 };
 
 impl Builder {
@@ -42,6 +43,27 @@ impl Builder {
         Authorization::new(default, built)
     }
 
+    /// Rules about messages, and what a client says of its message in a header, decide nothing where no body is read; and where
+    /// it is read, the header decides nothing.
+    pub(super) fn check_mcp(&mut self, authorization: &Authorization, mcp: &McpRules) {
+        for (index, rule) in authorization.rules().iter().enumerate() {
+            let path = top("authorization").key("rules").index(index);
+            if rule.mcp.is_some() && mcp.paths.is_empty() {
+                self.error(
+                    &path.key("mcp"),
+                    "needs \"mcp.paths\": no body is read without",
+                );
+            }
+            let names = rule.headers.iter().map(|condition| &condition.name);
+            for name in names.filter(|name| name.starts_with("mcp-") && !mcp.paths.is_empty()) {
+                let message = format!(
+                    "found {name:?}, expected the condition \"mcp\": the header is the client's own word"
+                );
+                self.error(&path.key("headers"), message);
+            }
+        }
+    }
+
     /// What a client writes into a header that is removed must decide nothing.
     fn check_headers(&mut self, rule: &Rule, owned: &HeaderRules, path: &Path) {
         let names = rule.headers.iter().map(|condition| &condition.name);
@@ -62,6 +84,7 @@ impl Builder {
             methods,
             paths,
             headers,
+            mcp,
         } = section;
         let issuers = self.condition(path, "issuers", issuers, values::issuer);
         Rule {
@@ -83,7 +106,7 @@ impl Builder {
             headers: headers.map_or_else(Vec::new, |headers| {
                 self.header_conditions(headers, &path.key("headers"))
             }),
-            mcp: None,
+            mcp: mcp.map(|section| self.mcp_condition(section, &path.key("mcp"))),
         }
     }
 
@@ -96,6 +119,18 @@ impl Builder {
         parse: impl Fn(String) -> Result<T, E>,
     ) -> Vec<T> {
         texts.map_or_else(Vec::new, |texts| self.filled(&rule.key(key), texts, parse))
+    }
+
+    /// The messages of MCP that a rule or a limit is about.
+    pub(super) fn mcp_condition(&mut self, section: McpSection, path: &Path) -> McpCondition {
+        let McpSection { methods, names } = section;
+        if methods.is_none() && names.is_none() {
+            self.error(path, "needs \"methods\" or \"names\"");
+        }
+        McpCondition {
+            methods: self.condition(path, "methods", methods, Pattern::try_from),
+            names: self.condition(path, "names", names, Pattern::try_from),
+        }
     }
 
     fn header_conditions(

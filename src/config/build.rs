@@ -6,7 +6,8 @@ use std::fmt::Display;
 
 use super::document::{
     AuditSection, CertificateSection, Document, HeadersSection, IdentitySection, LimitSection,
-    MapSection, QuotaSection, RateLimitSection, RevokedSection,
+    MapSection, McpBodySection, McpLimitSection, McpSection, QuotaSection, RateLimitSection,
+    RevokedSection,
 };
 use super::place::Path;
 use super::strict::Members;
@@ -14,10 +15,10 @@ use super::values;
 use super::{Configuration, ConfigurationError};
 use crate::decide::{Filter, HeaderRules, HeaderText, Policy};
 use crate::identity::{Charset, IdentityRules, MapRule, MapSide, Source, Unmapped, User};
-use crate::limit::{Limit, Quota, Rate, RateLimits};
+use crate::limit::{Limit, McpLimit, Quota, Rate, RateLimits};
 use crate::report::AuditRules;
 use crate::request::HeaderName;
-use crate::rules::{Forwarder, Pin, PinRules, Revocations, UserPattern};
+use crate::rules::{Forwarder, McpRules, PathPattern, Pin, PinRules, Revocations, UserPattern};
 
 impl Document {
     /// The configuration.
@@ -117,6 +118,7 @@ impl Builder {
             revoked,
             authorization,
             rate_limit,
+            mcp,
             observe,
             audit,
         } = document;
@@ -138,7 +140,15 @@ impl Builder {
         let revoked = self.revocations(revoked);
         let authorization =
             authorization.map(|section| self.authorization(section, headers.as_ref()));
+        let mcp = self.mcp_rules(mcp);
+        if let Some(authorization) = &authorization {
+            self.check_mcp(authorization, &mcp);
+        }
         let limits = self.rate_limits(rate_limit);
+        if !limits.mcp.is_empty() && mcp.paths.is_empty() {
+            let path = top("rate_limit").key("mcp");
+            self.error(&path, "needs \"mcp.paths\": no body is read without");
+        }
         let AuditSection { log, access_log } = audit;
         let policy = Policy {
             validation,
@@ -157,6 +167,7 @@ impl Builder {
                 headers: headers?,
                 limits,
                 policy,
+                mcp,
             },
             audit: AuditRules { log, access_log },
         })
@@ -321,8 +332,10 @@ impl Builder {
             default,
             identities,
             anonymous,
+            mcp,
             response_headers,
         } = section;
+        let mcp = self.mcp_limits(mcp);
         let path = top("rate_limit");
         // In the order of the patterns, the closest first.
         let identities = self.map(&path.key("identities"), identities, user_pattern);
@@ -339,8 +352,37 @@ impl Builder {
             identities: identities.collect(),
             default: default.and_then(|section| self.quota(section, &path.key("default"))),
             anonymous: anonymous.and_then(|section| self.quota(section, &path.key("anonymous"))),
+            mcp,
             response_headers,
         }
+    }
+
+    fn mcp_rules(&mut self, section: McpBodySection) -> McpRules {
+        let McpBodySection { paths, max_body } = section;
+        let path = top("mcp");
+        let paths = self.list(&path.key("paths"), paths, PathPattern::try_from);
+        let max_body = self.keep(&path.key("max_body"), values::max_body(&max_body));
+        McpRules {
+            paths,
+            max_body: max_body.unwrap_or_default(),
+        }
+    }
+
+    fn mcp_limits(&mut self, sections: Vec<McpLimitSection>) -> Vec<McpLimit> {
+        let mut limits = Vec::new();
+        for (index, section) in sections.into_iter().enumerate() {
+            let path = top("rate_limit").key("mcp").index(index);
+            let McpLimitSection {
+                methods,
+                names,
+                rate,
+                burst,
+            } = section;
+            let messages = self.mcp_condition(McpSection { methods, names }, &path);
+            let quota = self.quota(QuotaSection { rate, burst }, &path);
+            limits.extend(quota.map(|quota| McpLimit { messages, quota }));
+        }
+        limits
     }
 
     fn quota(&mut self, section: QuotaSection, path: &Path) -> Option<Quota> {

@@ -7,6 +7,7 @@ use crate::decide::headers::{HeaderRules, Headers};
 use crate::identity::Identity;
 use crate::identity::Peer;
 use crate::reason::Reason;
+use crate::request::McpMessage;
 
 /// What was known of a request when it was decided, for the record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub struct Evidence<'p> {
     pub checks: Option<Rc<ClientChecks>>,
     /// Why the client is no user, in words.
     pub detail: Option<Rc<str>>,
+    /// The message of MCP that the request carried.
+    pub message: Option<McpMessage>,
     /// The authorization rule that decided.
     pub rule: Option<&'p str>,
     /// What would have been denied, had it not only been observed.
@@ -124,6 +127,11 @@ impl<'p> Permit<'p> {
             Some(checks) => checks.headers.headers.clone(),
             None => rules.anonymous(),
         }
+    }
+
+    /// Notes what the request asks for.
+    pub(super) fn carry(&mut self, message: McpMessage) {
+        self.evidence.message = Some(message);
     }
 
     /// Notes what would have been denied.

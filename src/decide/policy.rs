@@ -48,6 +48,8 @@ pub enum Check {
     Authorization,
     /// `rate_limit`.
     RateLimit,
+    /// What is wrong with a message of MCP.
+    Mcp,
 }
 
 /// What a decision depends on, beside the peer.
@@ -61,6 +63,8 @@ pub struct Request<'a> {
     pub path: &'a RequestPath<'a>,
     /// All headers.
     pub head: RequestHead<'a>,
+    /// The message of MCP in the body.
+    pub message: Message<'a>,
 }
 
 /// All that is asked of a request before it may pass.
@@ -177,7 +181,7 @@ impl Policy {
             method: request.method,
             path: request.path,
             head: request.head,
-            message: Message::None,
+            message: request.message,
         };
         let client = evidence.checks.as_ref().map(|checks| &checks.rules);
         let (action, rule) = authorization.decide(client, &question);

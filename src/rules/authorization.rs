@@ -403,7 +403,7 @@ mod tests {
             };
             let allow = rules(Action::Allow, |number| header_rule(&value(number + 1000)));
             let deny = rules(Action::Deny, |number| header_rule(&value(number + 1000)));
-            for (authorization, lines) in [(&allow, &lines[..]), (&deny, &[&joined[..]])] {
+            for (authorization, lines) in [(&allow, &lines[..]), (&deny, &[joined.as_str()])] {
                 let (comparisons, bytes) = work(authorization, "/", lines);
                 // 64 entries have an order of six bits; a deny rule has a few readings of each.
                 assert!(comparisons <= 1000 * 9, "{comparisons}");

@@ -16,7 +16,7 @@ pub use authorization::{Authorization, HeaderCondition, Question, Rule, RulesOfC
 pub use forwarder::{Forwarder, ForwarderError};
 pub use group::{Groups, comparable_group};
 pub use header_entries::MAXIMUM_ENTRIES;
-pub use mcp::{DEFAULT_MAX_BODY, McpCondition, McpRules, Message};
+pub use mcp::{DEFAULT_MAX_BODY, MAXIMUM_MAX_BODY, McpCondition, McpRules, Message};
 pub use pattern::{PathPattern, Pattern, PatternError};
 pub use pin::{Pin, PinError, PinRules, sha256_of_hex};
 pub use revocation::Revocations;

@@ -30,7 +30,8 @@ pub(crate) fn defaults_written_out() -> Value {
         "pins": {},
         "pin_required": [],
         "revoked": [],
-        "rate_limit": {"identities": {}, "response_headers": "none"},
+        "rate_limit": {"identities": {}, "mcp": [], "response_headers": "none"},
+        "mcp": {"paths": [], "max_body": 1048576},
         "observe": [],
         "audit": {"log": "denials", "access_log": false},
     })

@@ -40,6 +40,7 @@ mod decision;
 mod forwarded;
 mod headers;
 mod identity;
+mod mcp;
 mod normal_form;
 mod openssl;
 mod policy;

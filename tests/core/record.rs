@@ -1,4 +1,4 @@
-//! The record: whatever bytes come in, one line, fourteen fields, and each says what it is of.
+//! The record: whatever bytes come in, one line, sixteen fields, and each says what it is of.
 
 use mtls_identity::certificate::pem;
 use mtls_identity::identity::DirectPeer;
@@ -35,6 +35,8 @@ struct Record {
     path: String,
     client: String,
     request_id: String,
+    mcp_method: Option<String>,
+    mcp_name: Option<String>,
     rule: Option<String>,
     observed: Vec<String>,
     detail: Option<String>,
@@ -138,7 +140,7 @@ fn assert_says(line: &str, expected: &Record) {
     );
     let value: serde_json::Value = serde_json::from_str(line).unwrap();
     assert_eq!(value, serde_json::to_value(expected).unwrap());
-    assert_eq!(value.as_object().unwrap().len(), 14, "{line}");
+    assert_eq!(value.as_object().unwrap().len(), 16, "{line}");
 }
 
 fn common_name(text: &str) -> Attribute {
@@ -194,6 +196,8 @@ proptest! {
             path: said(&path[..query]),
             client: said(&client),
             request_id: said(&request_id),
+            mcp_method: None,
+            mcp_name: None,
             rule: evidence.rule.map(str::to_owned),
             observed: evidence.observed.iter().map(ToString::to_string).collect(),
             detail: evidence.detail.as_deref().map(cut),

@@ -12,7 +12,7 @@ const MAXIMUM: u64 = 1_500_000;
 
 /// The functions that Envoy calls. It enters the VM for each one that is there, so one too many costs every request, and
 /// one that is missing is never called.
-const CALLED: [&str; 11] = [
+const CALLED: [&str; 12] = [
     "_initialize",
     "proxy_abi_version_0_2_1",
     "proxy_on_configure",
@@ -20,6 +20,7 @@ const CALLED: [&str; 11] = [
     "proxy_on_delete",
     "proxy_on_memory_allocate",
     "proxy_on_request_headers",
+    "proxy_on_request_body",
     "proxy_on_request_trailers",
     "proxy_on_response_headers",
     "proxy_on_tick",

@@ -176,7 +176,7 @@ impl Model {
 /// The place of a user. All users of the model share one slot.
 fn key(user: u64, quota: &Quota) -> LimitKey {
     let user = User::parse(&format!("user-{user}"), Charset::Ascii).unwrap();
-    LimitKey::new(&TableKey::new([0; 16]), Some(&user), quota)
+    LimitKey::new(&TableKey::new([0; 16]), Some(&user), quota, None)
 }
 
 fn is_allowed(verdict: Verdict) -> bool {

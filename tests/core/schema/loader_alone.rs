@@ -91,4 +91,18 @@ pub(super) const LOADER_ALONE: &[(&str, &str)] = &[
         r#"{"rate_limit": {"default": {"rate": "1/s", "burst": 1.0}}}"#,
         "expected a whole number from 0 to 1000000",
     ),
+    // What a body decides, where no body is read; and what a header says of the body where it is.
+    (
+        r#"{"authorization": {"rules": [{"name": "a", "action": "allow", "mcp": {"methods": ["a"]}}]}}"#,
+        "needs \"mcp.paths\"",
+    ),
+    (
+        r#"{"rate_limit": {"mcp": [{"methods": ["a"], "rate": "1/s"}]}}"#,
+        "needs \"mcp.paths\"",
+    ),
+    (
+        r#"{"mcp": {"paths": ["/mcp"]}, "authorization": {"rules": [
+            {"name": "a", "action": "deny", "headers": {"Mcp_Method": ["tools/call"]}}]}}"#,
+        "the header is the client's own word",
+    ),
 ];
