@@ -35,9 +35,11 @@ mod der;
 )]
 mod leaf;
 
+mod client_cert;
 mod configuration;
 mod decision;
 mod forwarded;
+mod forwarded_by_envoy;
 mod headers;
 mod identity;
 mod mcp;
@@ -49,4 +51,5 @@ mod rate_limit;
 mod record;
 mod remembered;
 mod schema;
+mod sources;
 mod twins;

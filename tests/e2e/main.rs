@@ -22,6 +22,7 @@ mod harness;
 mod audit;
 mod certificate;
 mod certificates;
+mod client_cert;
 mod cluster_limit;
 mod configuration;
 mod counters;

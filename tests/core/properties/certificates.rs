@@ -11,7 +11,9 @@ use sha2::{Digest, Sha256};
 use super::shared::xfcc::{Form, Names};
 use super::{config, damage, damaged, shared};
 use crate::decision::issue;
+use crate::identity::attribute;
 use crate::leaf::{Leaf, common_name, name_of_rdns, organization, san_dns, san_email, san_uri};
+use crate::sources::upn;
 
 proptest! {
     #![proptest_config(config(2000))]
@@ -82,6 +84,12 @@ static CERTIFICATES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
         Leaf::of([cn(), organization("CN=x")]).subject_alt_names(&names),
         Leaf::with_subject(multi),
         Leaf::of([common_name("J\u{fc}rgen")]).version_1(),
+        Leaf::of([
+            attribute("1.2.840.113549.1.9.1", "a@example.com"),
+            attribute("2.5.4.5", "PNOEE-1"),
+            attribute("0.9.2342.19200300.100.1.1", "u1"),
+        ])
+        .subject_alt_names(&[upn("alice@corp.local")]),
     ];
     leaves.iter().map(issue).collect()
 });
