@@ -28,12 +28,11 @@ const SOURCES: [(Source, &str); 5] = [
 /// A certificate with these values of a source.
 fn certificate(place: usize, values: &[&str]) -> Peer {
     let (source, oid) = SOURCES[place];
-    let leaf = match source {
-        Source::Upn => {
-            let names: Vec<_> = values.iter().map(|value| upn(value)).collect();
-            Leaf::of([]).subject_alt_names(&names)
-        }
-        _ => Leaf::of(values.iter().map(|value| attribute(oid, value))),
+    let leaf = if source == Source::Upn {
+        let names: Vec<_> = values.iter().map(|value| upn(value)).collect();
+        Leaf::of([]).subject_alt_names(&names)
+    } else {
+        Leaf::of(values.iter().map(|value| attribute(oid, value)))
     };
     let certificate = PeerCertificate::from_der(issue(&leaf)).unwrap();
     Peer::Certificate(Rc::new(certificate))
