@@ -1,4 +1,5 @@
-//! The whole order of work on one request: strip, decide, set. Envoy and the command `explain` both ask this.
+//! The filter of a configuration: what is removed, who the client of a connection is. [`super::step`] has the order of work
+//! on a request.
 
 use std::rc::Rc;
 
@@ -13,7 +14,7 @@ use crate::reason::Reason;
 use crate::request::RequestHead;
 use crate::rules::McpRules;
 
-/// What is to be done with a request whose owned headers have been removed.
+/// The decision on a request, and the headers to set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome<'p> {
     /// Whether it may pass, and on what that was decided.
@@ -65,8 +66,8 @@ impl Filter {
         head.joined(self.policy.forwarded_header.name())
     }
 
-    /// All that no request changes of the one at the other end of a connection; `forwarded` is [`Filter::forwarded`], on
-    /// which it depends only where the direct peer speaks for others.
+    /// The client of a connection. `forwarded` is [`Filter::forwarded`]. It matters only if the direct peer speaks for its
+    /// clients.
     pub fn client(
         &self,
         direct: &Result<Option<DirectPeer>, PeerError>,

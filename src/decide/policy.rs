@@ -25,7 +25,7 @@ pub enum ValidationSource {
     Listener,
 }
 
-/// What becomes of a request that names nobody.
+/// What happens to a request without identity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
@@ -33,7 +33,7 @@ pub enum MissingIdentity {
     /// It is refused.
     #[default]
     Deny,
-    /// It goes on without any owned header.
+    /// It passes without identity headers.
     Strip,
 }
 
@@ -78,15 +78,15 @@ pub struct Policy {
     pub forwarded_header: ForwardedHeader,
     /// How a peer is named.
     pub identity: IdentityRules,
-    /// What becomes of a request that names nobody.
+    /// What happens to a request without identity.
     pub missing: MissingIdentity,
-    /// Paths on which a request that names nobody goes on.
+    /// Paths on which a request without identity passes.
     pub anonymous_paths: Vec<String>,
     /// Certificates that are refused.
     pub revoked: Revocations,
-    /// What users may come with.
+    /// The certificates and keys that users must have.
     pub pins: PinRules,
-    /// Who may do what; none where everybody may everything.
+    /// Who may do what. Without it every user may do everything.
     pub authorization: Option<Authorization>,
     /// What is observed and not enforced.
     pub observe: Vec<Check>,
@@ -197,7 +197,7 @@ impl Policy {
         self.observe.contains(&check)
     }
 
-    /// The result of a check, or no more than a note of it where the check is observed.
+    /// The result of a check. If the check is only observed, a failure is noted and passes.
     fn enforce(
         &self,
         check: Check,
@@ -214,7 +214,7 @@ impl Policy {
     }
 }
 
-/// Notes who the client is, as far as it may be told at this time.
+/// Puts the client into the evidence, if its certificates are valid now.
 fn identify(
     client: &ConnectionClient,
     now: Timestamp,

@@ -1,4 +1,4 @@
-//! The order of work on one request, as far as its head and its body are there.
+//! The order of work on a request: strip, decide, set. Envoy and the command `explain` both run through it.
 
 use std::rc::Rc;
 
@@ -41,7 +41,7 @@ pub enum Step<'p> {
     Hold,
 }
 
-/// A request: what it is asked with, and when.
+/// What a decision needs, but for the body.
 #[derive(Clone, Copy)]
 struct Asked<'a> {
     head: &'a RequestHead<'a>,

@@ -16,4 +16,5 @@ pub use mapping::{MapRule, MapSide, UnmappableError};
 pub use peer::{ConnectionAttributes, DirectPeer, Peer, PeerError, Validation};
 pub use source::{IdentityError, InvalidIdentity, MultipleCn, Source};
 pub use syntax::{is_email, is_host_name, is_identifying_uri, is_token, is_upn};
+pub use template::MappingError;
 pub use user::{Charset, MAXIMUM_USER, User, UserError, check_text, is_uri};

@@ -36,7 +36,7 @@ pub enum Limit {
 /// Who is limited, and how.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RateLimits {
-    /// For users that no entry of `identities` is for.
+    /// For users that no entry of `identities` fits.
     pub default: Option<Quota>,
     /// Exact users first, then the longest pattern that matches.
     pub identities: Vec<(UserPattern, Limit)>,

@@ -47,8 +47,8 @@ pub struct LimitKey {
 }
 
 impl LimitKey {
-    /// The place of a user under a quota; of all requests without identity for none. The latter have a slot of their own,
-    /// which no user can fill.
+    /// The place of a user under a quota. Without a user it is the place of all requests without identity, in a slot that no
+    /// user can fill.
     ///
     /// A budget for some messages of MCP is another one than the budget for all requests.
     pub fn new(
@@ -107,8 +107,8 @@ pub struct Charged {
 /// Charges one request to a key in its slot, and gives the slot to write.
 ///
 /// An entry that is not in debt makes room first. If all entries of the slot are in debt, the one with the least debt gives
-/// way, and the new user takes over that debt. So nobody gets a fresh budget by pushing others out: who gives way had at
-/// most the debt that everybody has who comes into the slot later. A slot of another form counts as empty.
+/// way, and the new user takes over that debt. So nobody gets a fresh budget by pushing others out: a user that gave way
+/// comes back with at least the debt that it had. Bytes of another form count as an empty slot.
 pub fn charge(slot: &[u8], key: LimitKey, quota: &Quota, now: Nanoseconds) -> Charged {
     let mut slot = Slot::read(slot);
     let known = slot.entries().find(|entry| entry.key == key.entry);

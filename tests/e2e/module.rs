@@ -19,8 +19,8 @@ const CALLED: [&str; 12] = [
     "proxy_on_context_create",
     "proxy_on_delete",
     "proxy_on_memory_allocate",
-    "proxy_on_request_headers",
     "proxy_on_request_body",
+    "proxy_on_request_headers",
     "proxy_on_request_trailers",
     "proxy_on_response_headers",
     "proxy_on_tick",
@@ -61,7 +61,7 @@ fn packages(arguments: &[&str]) -> Vec<String> {
 #[test]
 fn the_module_stands_on_the_sdk_and_the_native_core_has_none_of_it() {
     let wasm = packages(&["--target", "wasm32-wasip1"]);
-    for package in ["log", "proxy_wasm", "serde", "serde_json"] {
+    for package in ["log", "proxy_wasm", "serde", "serde_json", "x509_parser"] {
         assert!(wasm.iter().any(|it| it == package), "{package}: {wasm:?}");
     }
     let native = packages(&["--all-features"]);

@@ -57,7 +57,7 @@ impl Mesh {
         let world = World::start(release, ambient).await;
         let users = Authority::named("Users CA");
         let mut objects = Manifests::with(overlay, release.components).all().to_vec();
-        let image = world.push(tools::image(), "0.1.0");
+        let image = world.push(tools::image(), "0.2.0");
         world.use_image(&mut objects, &image);
         edit(&mut objects);
         world.install(&objects, &users);
