@@ -2,6 +2,7 @@
 
 mod action;
 mod authorization;
+mod forwarder;
 mod group;
 mod header_entries;
 mod mcp;
@@ -14,6 +15,7 @@ mod user_pattern;
 
 pub use action::Action;
 pub use authorization::{Authorization, RulesOfClient};
+pub use forwarder::{Forwarder, ForwarderError};
 pub use group::{Groups, comparable_group};
 pub use header_entries::MAXIMUM_ENTRIES;
 pub use mcp::{DEFAULT_MAX_BODY, MAXIMUM_MAX_BODY, McpCondition, McpRules, Message};

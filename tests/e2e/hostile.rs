@@ -8,11 +8,14 @@ use crate::harness::forged::filter_alone;
 use crate::harness::{Fixture, Site};
 use crate::seen::ask;
 
-const FIELDS: [&str; 13] = [
+const FIELDS: [&str; 16] = [
     "client",
     "decision",
+    "detail",
     "fingerprint",
     "issuer",
+    "mcp_method",
+    "mcp_name",
     "method",
     "observed",
     "path",
@@ -24,11 +27,12 @@ const FIELDS: [&str; 13] = [
     "user",
 ];
 
-/// Bytes of a client as the record has them: beyond ASCII as `\xNN`.
+/// Bytes of a client as the record has them: beyond ASCII as `\xNN`, a backslash as two.
 fn as_recorded(bytes: &[u8]) -> String {
-    let text = bytes.iter().map(|&byte| match byte.is_ascii() {
-        true => char::from(byte).to_string(),
-        false => format!("\\x{byte:02x}"),
+    let text = bytes.iter().map(|&byte| match byte {
+        b'\\' => r"\\".to_owned(),
+        0..=0x7f => char::from(byte).to_string(),
+        0x80.. => format!("\\x{byte:02x}"),
     });
     text.collect()
 }
