@@ -12,7 +12,7 @@ use crate::config::Configuration;
 use crate::decide::{Connection, ConnectionClient, Headers, Outcome, RecentConnections};
 use crate::limit::{Charge, Nanoseconds};
 use crate::reason::Reason;
-use crate::report::{self, Counter, LogLimit};
+use crate::report::{self, Counter, EarlyRemoval, LogLimit};
 use crate::request::RequestHead;
 
 use super::attributes::{attribute, connection_id, now, read_direct_peer, timestamp};
@@ -39,6 +39,7 @@ pub(super) struct Plugin {
     /// Log lines of denials have a limit of their own, so that lines of allowed requests cannot push them out.
     denials: RefCell<LogLimit>,
     others: RefCell<LogLimit>,
+    early_removal: Cell<EarlyRemoval>,
     /// The memory of the record before: each record is written in the place of the former.
     former_record: Cell<Vec<u8>>,
 }
@@ -62,6 +63,7 @@ impl Plugin {
             connections: RefCell::default(),
             denials: RefCell::default(),
             others: RefCell::default(),
+            early_removal: Cell::default(),
             former_record: Cell::default(),
         }
     }
@@ -93,6 +95,7 @@ impl Plugin {
 
     /// Strips, decides and sets; an error is a failed call.
     fn apply(&self, head: &RequestHead<'_>, now: Nanoseconds) -> Result<Outcome<'_>, Reason> {
+        self.warn_of_late_removal(head, timestamp(now));
         self.strip(MapType::HttpRequestHeaders, head)?;
         let client = self.client(head, timestamp(now))?;
         let charge = |charge: &Charge<'_>| {
@@ -103,6 +106,16 @@ impl Plugin {
         let outcome = filter.decide(head, timestamp(now), &client, charge);
         set(&outcome.headers)?;
         Ok(outcome)
+    }
+
+    /// Says in the log that the listener in front of the filter lacks the early removal.
+    fn warn_of_late_removal(&self, head: &RequestHead<'_>, now: Timestamp) {
+        let mut early_removal = self.early_removal.get();
+        let warning = |name| early_removal.warning(name, now);
+        if let Some(text) = head.names().find_map(warning) {
+            log::warn!("{text}");
+            self.early_removal.set(early_removal);
+        }
     }
 
     fn strip(&self, map: MapType, head: &RequestHead<'_>) -> Result<(), Reason> {

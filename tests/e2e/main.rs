@@ -19,6 +19,7 @@
 
 mod harness;
 
+mod attack;
 mod audit;
 mod certificate;
 mod certificates;
