@@ -65,7 +65,12 @@ fn the_values_are_the_shipped_settings_where_the_chart_looks_for_them() {
     let blocked = all.remove("SSRF_BLOCKED_HOSTS").unwrap();
     let blocked: Vec<String> = serde_json::from_str(&blocked).unwrap();
     let service = "mcp-gateway-mcp-stack-mcpgateway";
-    for suffix in ["", ".mcp-gateway", ".mcp-gateway.svc", ".mcp-gateway.svc.cluster.local"] {
+    for suffix in [
+        "",
+        ".mcp-gateway",
+        ".mcp-gateway.svc",
+        ".mcp-gateway.svc.cluster.local",
+    ] {
         assert!(blocked.contains(&format!("{service}{suffix}")), "{suffix}");
     }
     assert_eq!(all, settings::shipped());

@@ -36,7 +36,9 @@ async fn a_thousand_rules_decide_right_on_paths_and_headers_of_4_kib() {
     let long = "a".repeat(4096);
     let encoded = "%61".repeat(1365);
     let segments = "/a".repeat(2048);
-    let list = "a,".repeat(2048);
+    // 63 entries and what follows; with more than 64 a deny fits, whatever they say.
+    let list = format!("{},", "a".repeat(64)).repeat(63);
+    let longer = "a,".repeat(2048);
     for client in [site.client(ALICE), site.client(ALICE).http2()] {
         let mut connection = client.connect().await.unwrap();
         for (path, tags, expected) in [
@@ -47,6 +49,7 @@ async fn a_thousand_rules_decide_right_on_paths_and_headers_of_4_kib() {
             (format!("/{long}/secret"), "a".to_owned(), 403),
             (format!("/{encoded}/%73ecret"), "a".to_owned(), 403),
             (format!("{segments}/secret"), list.clone(), 403),
+            ("/".to_owned(), longer.clone(), 403),
             ("/".to_owned(), format!("{list}secret"), 403),
             ("/".to_owned(), format!("secret,{list}"), 403),
         ] {
@@ -55,8 +58,7 @@ async fn a_thousand_rules_decide_right_on_paths_and_headers_of_4_kib() {
                 .send(request.body(empty()).unwrap())
                 .await
                 .unwrap();
-            let what =
-                [&path, &tags].map(|text| (text.len(), text.get(..8).unwrap_or(text)).1.to_owned());
+            let what = [&path, &tags].map(|text| (&text[..text.len().min(8)], text.len()));
             assert_eq!(answer.status, expected, "{what:?}");
         }
     }
