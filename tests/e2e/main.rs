@@ -31,6 +31,7 @@ mod flood;
 mod forgery;
 mod hop_by_hop;
 mod hostile;
+mod http3;
 mod identity;
 mod istio;
 mod kubernetes;
