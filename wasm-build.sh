@@ -25,6 +25,7 @@ exports=(
     proxy_on_configure
     proxy_on_tick
     proxy_on_request_headers
+    proxy_on_request_body
     proxy_on_request_trailers
     proxy_on_response_headers
     proxy_on_delete

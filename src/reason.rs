@@ -7,6 +7,12 @@ use std::fmt;
 pub enum Reason {
     /// The request's own form is an attempt on the identity headers.
     MalformedRequest,
+    /// The body is not one message of MCP that every reader reads alike.
+    MalformedMcp,
+    /// `Mcp-Method` or `Mcp-Name` says something else than the body.
+    McpHeaderMismatch,
+    /// The body is longer than `mcp.max_body`.
+    McpTooLarge,
     /// The client sent no certificate.
     NoCertificate,
     /// Envoy does not vouch that the certificate was validated on this connection.
@@ -43,8 +49,11 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason there is.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 20] = [
         Self::MalformedRequest,
+        Self::MalformedMcp,
+        Self::McpHeaderMismatch,
+        Self::McpTooLarge,
         Self::NoCertificate,
         Self::CertificateNotValidated,
         Self::CertificateUnreadable,
@@ -67,6 +76,9 @@ impl Reason {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::MalformedRequest => "malformed_request",
+            Self::MalformedMcp => "malformed_mcp",
+            Self::McpHeaderMismatch => "mcp_header_mismatch",
+            Self::McpTooLarge => "mcp_too_large",
             Self::NoCertificate => "no_certificate",
             Self::CertificateNotValidated => "certificate_not_validated",
             Self::CertificateUnreadable => "certificate_unreadable",
@@ -90,7 +102,10 @@ impl Reason {
     /// and sends MCP clients into OAuth discovery.
     pub fn status(self) -> Status {
         match self {
-            Self::MalformedRequest => Status::BadRequest,
+            Self::MalformedRequest | Self::MalformedMcp | Self::McpHeaderMismatch => {
+                Status::BadRequest
+            }
+            Self::McpTooLarge => Status::ContentTooLarge,
             Self::RateLimited => Status::TooManyRequests,
             Self::HeaderTooLarge | Self::InternalError => Status::InternalServerError,
             Self::NoCertificate
@@ -135,6 +150,8 @@ pub enum Status {
     BadRequest,
     /// 403.
     Forbidden,
+    /// 413.
+    ContentTooLarge,
     /// 429.
     TooManyRequests,
     /// 500.
@@ -147,6 +164,7 @@ impl Status {
         match self {
             Self::BadRequest => 400,
             Self::Forbidden => 403,
+            Self::ContentTooLarge => 413,
             Self::TooManyRequests => 429,
             Self::InternalServerError => 500,
         }
@@ -157,6 +175,7 @@ impl Status {
         match self {
             Self::BadRequest => "Bad Request",
             Self::Forbidden => "Forbidden",
+            Self::ContentTooLarge => "Content Too Large",
             Self::TooManyRequests => "Too Many Requests",
             Self::InternalServerError => "Internal Server Error",
         }

@@ -3,6 +3,7 @@
 # to stderr.
 #
 #   tests/debian.sh nginx     the one of the PATH; else Debian's package of that name, unpacked, not installed
+#   tests/debian.sh iptables xtables-nft-multi     a program of a package that has another name
 #
 # Unpacked packages are kept in .debian/NAME, with the libraries they need and this system does not have. Nothing
 # outside that folder changes and no root is needed. Several runs at the same time do not disturb each other.
@@ -49,23 +50,26 @@ fetch() {
 
 # What starts the unpacked program with the libraries and Python packages beside it.
 launcher() {
-  local program libraries packages=$kept/root/usr/lib/python3/dist-packages
-  program=$(find "$kept/root" -path "*bin/$name" -print -quit)
-  [[ -n $program ]] || die "$kept does not hold $name; remove it"
+  local found libraries extensions packages=$kept/root/usr/lib/python3/dist-packages
+  found=$(find "$kept/root" -path "*bin/$program" -print -quit)
+  [[ -n $found ]] || die "$kept does not hold $program; remove it"
+  extensions=$(find "$kept/root" -name xtables -type d -print -quit)
   libraries=$(find "$kept/root" -name '*.so*' -printf '%h\n' | sort -u | tr '\n' ':')
   printf '#!/bin/sh\n'
   [[ ! -d $packages ]] || printf 'export PYTHONPATH=%q\n' "$packages"
-  printf 'LD_LIBRARY_PATH=%q exec %q "$@"\n' "${libraries%:}" "$program"
+  [[ -z $extensions ]] || printf 'export XTABLES_LIBDIR=%q\n' "$extensions"
+  printf 'LD_LIBRARY_PATH=%q exec %q "$@"\n' "${libraries%:}" "$found"
 }
 
-[[ $# -eq 1 && $1 =~ ^[a-z0-9-]+$ ]] || die "usage: debian.sh NAME"
+[[ $# -ge 1 && $# -le 2 && $1 =~ ^[a-z0-9-]+$ && ${2:-$1} =~ ^[a-z0-9-]+$ ]] || die "usage: debian.sh NAME [PROGRAM]"
 name=$1
+program=${2:-$1}
 kept=$root/.debian/$name
-if type -P "$name"; then
+if type -P "$program"; then
   exit
 fi
 [[ -d $kept ]] || fetch
-start=$kept/$name
+start=$kept/$program
 if [[ ! -x $start ]]; then
   made=$(mktemp "$kept/.start.XXXXXX")
   launcher >"$made"

@@ -24,7 +24,7 @@ const ORDERS: [&str; 4] = [
     "ffffffffffffffffffffffffffff16a2e0b8f03e13dd29455c5c2a3d",
     "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551",
     "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973",
-    "01fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff\
+    "01ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff\
      fa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409",
 ];
 
@@ -187,9 +187,10 @@ mod tests {
     fn a_certificate_and_its_twin_know_each_other_and_have_one_canonical_form() {
         for order in ORDERS.map(number_of_hex) {
             let (mut r, mut s) = (order, order);
-            (r[65], s[65]) = (1, 0);
-            (r[64], s[60]) = (0, 3);
-            s[40] = s[40].wrapping_sub(1);
+            let first = order.iter().position(|&byte| byte != 0).unwrap();
+            r[first] -= 1;
+            s[first] -= 1;
+            s[60] = s[60].wrapping_add(3);
             let twin = certificate(ECDSA_WITH_SHA256, &r, &difference(&order, &s));
             let first = certificate(ECDSA_WITH_SHA256, &r, &s);
             for (one, other) in [(&first, &twin), (&twin, &first)] {

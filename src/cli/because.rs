@@ -44,7 +44,9 @@ pub(super) fn because(
     if is_asked(reason)
         && let Some(authorization) = &filter.policy.authorization
     {
-        facts.extend(rules(authorization, evidence, head, Message::None));
+        let message = evidence.message.as_ref();
+        let message = message.map_or(Message::None, Message::Read);
+        facts.extend(rules(authorization, evidence, head, message));
     }
     facts
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use mtls_identity::certificate::pem;
 use mtls_identity::certificate::{PeerCertificate, Timestamp};
-use mtls_identity::decide::Outcome;
+use mtls_identity::decide::{Body, ConnectionClient, Filter, Outcome, Step};
 use mtls_identity::identity::{ConnectionAttributes, DirectPeer};
 use mtls_identity::limit::{self, Allowance, Charge, TableKey};
 use mtls_identity::request::{RequestHead, write_map};
@@ -32,15 +32,19 @@ pub(crate) struct Explain {
     /// counts.
     #[arg(long)]
     cert: Option<PathBuf>,
-    /// The method of the request.
-    #[arg(long, default_value = "GET")]
-    method: String,
+    /// The method of the request; GET if nothing is said.
+    #[arg(long)]
+    method: Option<String>,
     /// The path of the request, with its query.
     #[arg(long, default_value = "/", value_parser = path)]
     path: String,
     /// A header of the request, `name:value`; may be repeated.
     #[arg(long, value_parser = header)]
     header: Vec<(String, Vec<u8>)>,
+    /// The body of the request, for `mcp.paths`; `-` for the standard input. With it the method is POST, and the content type
+    /// JSON, if nothing else is said.
+    #[arg(long)]
+    body: Option<PathBuf>,
     /// When the request arrives, in RFC 3339, or a date; now if not given.
     #[arg(long, value_parser = moment)]
     at: Option<Timestamp>,
@@ -56,7 +60,8 @@ impl Explain {
     }
 
     fn explain(&self) -> Result<Finished, String> {
-        input::check_standard_input(self.cert.iter().chain([&self.config]))?;
+        let files = self.cert.iter().chain(&self.body);
+        input::check_standard_input(files.chain([&self.config]))?;
         let configuration = configurations::one_or_default(Some(&self.config))?;
         let found = self
             .cert
@@ -85,7 +90,8 @@ impl Explain {
         let filter = &configuration.filter;
         let client = filter.client(&peer, head.forwarded().as_deref());
         let now = self.at.map_or_else(now, Ok)?;
-        let outcome = filter.decide(&head, now, &client, |charge| Ok(unused(charge, now)));
+        let body = self.body.as_deref().map(input::read).transpose()?;
+        let outcome = decide(filter, &head, body.as_deref(), now, &client)?;
         let because = because(filter, &outcome, unreadable, &head, now);
         let report = Report::new(&outcome, because);
         Ok(Finished {
@@ -96,10 +102,38 @@ impl Explain {
     }
 
     fn headers(&self) -> Vec<(String, Vec<u8>)> {
-        let pseudo = [(":method", &self.method), (":path", &self.path)];
-        let pseudo = pseudo.map(|(name, value)| (name.to_owned(), value.clone().into_bytes()));
-        pseudo.into_iter().chain(self.header.clone()).collect()
+        let default_method = if self.body.is_some() { "POST" } else { "GET" };
+        let method = self.method.as_deref().unwrap_or(default_method);
+        let pseudo = [(":method", method), (":path", &self.path)];
+        let pseudo = pseudo.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
+        let has_type = self.header.iter().any(|(name, _)| name == "content-type");
+        let json = ("content-type".to_owned(), b"application/json".to_vec());
+        let json = (self.body.is_some() && !has_type).then_some(json);
+        let headers = pseudo.into_iter().chain(json);
+        headers.chain(self.header.clone()).collect()
     }
+}
+
+/// The decision on a request, in the two steps that Envoy takes: its head, then its body.
+fn decide<'p>(
+    filter: &'p Filter,
+    head: &RequestHead<'_>,
+    body: Option<&[u8]>,
+    now: Timestamp,
+    client: &ConnectionClient,
+) -> Result<Outcome<'p>, String> {
+    let step = |body| filter.step(head, body, now, client, |charge| Ok(unused(charge, now)));
+    let bodies = match body {
+        None => vec![Body::None],
+        Some(bytes) if bytes.len() > filter.mcp.max_body => vec![Body::Coming, Body::TooLong],
+        Some(bytes) => vec![Body::Coming, Body::Whole(bytes)],
+    };
+    let mut steps = bodies.into_iter().map(step);
+    let done = steps.find_map(|step| match step {
+        Step::Done(outcome) => Some(outcome),
+        Step::Hold => None,
+    });
+    done.ok_or_else(|| "the request is held for a body that does not come".to_owned())
 }
 
 fn path(text: &str) -> Result<String, String> {

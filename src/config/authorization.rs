@@ -10,7 +10,8 @@ use super::strict::Members;
 use super::values;
 use crate::decide::HeaderRules;
 use crate::rules::{
-    Action, Authorization, HeaderCondition, McpCondition, PathPattern, Pattern, Rule, UserPattern,
+    Action, Authorization, HeaderCondition, McpCondition, McpRules, PathPattern, Pattern, Rule,
+    UserPattern,
 };
 
 impl Builder {
@@ -40,6 +41,27 @@ impl Builder {
             built.push(rule);
         }
         Authorization::new(default, built)
+    }
+
+    /// Rules about messages, and what a client says of its message in a header, decide nothing where no body is read; and where
+    /// it is read, the header decides nothing.
+    pub(super) fn check_mcp(&mut self, authorization: &Authorization, mcp: &McpRules) {
+        for (index, rule) in authorization.rules().iter().enumerate() {
+            let path = top("authorization").key("rules").index(index);
+            if rule.mcp.is_some() && mcp.paths.is_empty() {
+                self.error(
+                    &path.key("mcp"),
+                    "needs \"mcp.paths\": no body is read without",
+                );
+            }
+            let names = rule.headers.iter().map(|condition| &condition.name);
+            for name in names.filter(|name| name.starts_with("mcp-") && !mcp.paths.is_empty()) {
+                let message = format!(
+                    "found {name:?}, expected the condition \"mcp\": the header is the client's own word"
+                );
+                self.error(&path.key("headers"), message);
+            }
+        }
     }
 
     /// What a client writes into a header that is removed must decide nothing.
@@ -103,10 +125,7 @@ impl Builder {
     pub(super) fn mcp_condition(&mut self, section: McpSection, path: &Path) -> McpCondition {
         let McpSection { methods, names } = section;
         if methods.is_none() && names.is_none() {
-            self.error(
-                path,
-                "found an empty object, expected \"methods\" or \"names\"",
-            );
+            self.error(path, "needs \"methods\" or \"names\"");
         }
         McpCondition {
             methods: self.condition(path, "methods", methods, Pattern::try_from),

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 use super::document::{
-    AuditSection, CertificateSection, Document, HeadersSection, IdentitySection, LimitSection,
-    MapSection, QuotaSection, RateLimitSection, RevokedSection,
+    AuditSection, CertificateSection, Document, HeadersSection, IdentitySection, MapSection,
+    RevokedSection,
 };
 use super::place::Path;
 use super::strict::Members;
@@ -15,7 +15,6 @@ use super::{Configuration, ConfigurationError};
 use crate::certificate::SpiffeId;
 use crate::decide::{Filter, HeaderRules, HeaderText, Policy};
 use crate::identity::{Charset, IdentityRules, MapRule, MapSide, Source, Unmapped, User};
-use crate::limit::{Limit, Quota, Rate, RateLimits};
 use crate::report::AuditRules;
 use crate::request::HeaderName;
 use crate::rules::{Pin, PinRules, Revocations, UserPattern};
@@ -118,6 +117,7 @@ impl Builder {
             revoked,
             authorization,
             rate_limit,
+            mcp,
             observe,
             audit,
         } = document;
@@ -138,7 +138,15 @@ impl Builder {
         let revoked = self.revocations(revoked);
         let authorization =
             authorization.map(|section| self.authorization(section, headers.as_ref()));
+        let mcp = self.mcp_rules(mcp);
+        if let Some(authorization) = &authorization {
+            self.check_mcp(authorization, &mcp);
+        }
         let limits = self.rate_limits(rate_limit);
+        if !limits.mcp.is_empty() && mcp.paths.is_empty() {
+            let path = top("rate_limit").key("mcp");
+            self.error(&path, "needs \"mcp.paths\": no body is read without");
+        }
         let AuditSection { log, access_log } = audit;
         let policy = Policy {
             validation,
@@ -156,6 +164,7 @@ impl Builder {
                 headers: headers?,
                 limits,
                 policy,
+                mcp,
             },
             audit: AuditRules { log, access_log },
         })
@@ -296,9 +305,7 @@ impl Builder {
                     .extend(self.keep(&path.key("sha256"), fingerprint));
             }
             (None, Some(issuer), Some(serials)) => {
-                let Some(name) = self.keep(&path.key("issuer"), values::issuer(issuer)) else {
-                    return;
-                };
+                let name = self.keep(&path.key("issuer"), values::issuer(issuer));
                 let mut numbers = BTreeSet::new();
                 for (path, serial) in serials {
                     numbers.extend(
@@ -306,7 +313,7 @@ impl Builder {
                             .unwrap_or_default(),
                     );
                 }
-                for name in values::either_order(name) {
+                for name in name.into_iter().flat_map(values::either_order) {
                     into.serials
                         .entry(name)
                         .or_default()
@@ -316,46 +323,12 @@ impl Builder {
             _ => self.error(path, REVOKED_KEYS),
         }
     }
-
-    fn rate_limits(&mut self, section: RateLimitSection) -> RateLimits {
-        let RateLimitSection {
-            default,
-            identities,
-            anonymous,
-            response_headers,
-        } = section;
-        let path = top("rate_limit");
-        // In the order of the patterns, the closest first.
-        let identities = self.map(&path.key("identities"), identities, user_pattern);
-        let identities = identities
-            .into_iter()
-            .filter_map(|(pattern, (path, limit))| {
-                let limit = match limit {
-                    LimitSection::Unlimited => Limit::Unlimited,
-                    LimitSection::Quota(section) => Limit::Quota(self.quota(section, &path)?),
-                };
-                Some((pattern, limit))
-            });
-        RateLimits {
-            identities: identities.collect(),
-            default: default.and_then(|section| self.quota(section, &path.key("default"))),
-            anonymous: anonymous.and_then(|section| self.quota(section, &path.key("anonymous"))),
-            response_headers,
-        }
-    }
-
-    fn quota(&mut self, section: QuotaSection, path: &Path) -> Option<Quota> {
-        let QuotaSection { rate, burst } = section;
-        let rate = self.keep(&path.key("rate"), Rate::try_from(rate));
-        let burst = self.keep(&path.key("burst"), values::burst(&burst));
-        Some(Quota::new(rate?, burst?))
-    }
 }
 
 pub(super) fn header_name(text: String) -> Result<HeaderName, String> {
     HeaderName::try_from(text).map_err(|error| error.to_string())
 }
 
-fn user_pattern(text: String) -> Result<UserPattern, String> {
+pub(super) fn user_pattern(text: String) -> Result<UserPattern, String> {
     UserPattern::try_from(text).map_err(|error| error.to_string())
 }

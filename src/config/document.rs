@@ -49,6 +49,8 @@ pub(super) struct Document {
     pub(super) authorization: Option<AuthorizationSection>,
     /// How many requests a user may send. Without it there is no limit.
     pub(super) rate_limit: RateLimitSection,
+    /// Rules for tools: where a body is one message of MCP, and read.
+    pub(super) mcp: McpBodySection,
     /// Checks whose violations are logged and counted, while the request still passes. Removal of headers, validity
     /// and identity are always enforced.
     pub(super) observe: Vec<Check>,
@@ -174,6 +176,50 @@ pub(super) struct AuthorizationSection {
     pub(super) rules: Vec<RuleSection>,
 }
 
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+pub(super) struct McpBodySection {
+    /// Paths, or patterns with `*` at one end, on which a body is one message of MCP. Envoy must hand it over:
+    /// `allow_on_headers_stop_iteration: true` in its PluginConfig.
+    pub(super) paths: Vec<String>,
+    /// The longest such body, in bytes.
+    #[cfg_attr(
+        feature = "cli",
+        schemars(with = "u32", range(min = 1, max = crate::rules::MAXIMUM_MAX_BODY))
+    )]
+    pub(super) max_body: Number,
+}
+
+impl Default for McpBodySection {
+    fn default() -> Self {
+        Self {
+            paths: Vec::new(),
+            max_body: Number::from(crate::rules::DEFAULT_MAX_BODY),
+        }
+    }
+}
+
+/// A further budget of each user for the messages that fit.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+pub(super) struct McpLimitSection {
+    /// Methods such as `tools/call`, or patterns with `*` at one end.
+    pub(super) methods: Option<Vec<String>>,
+    /// Tools and prompts (`params.name`) or resources (`params.uri`), or patterns with `*` at one end.
+    pub(super) names: Option<Vec<String>>,
+    /// Messages a second, minute or hour: `10/s`, `600/m`, `100/h`.
+    pub(super) rate: String,
+    /// Messages that may come at once, on top of one.
+    #[serde(default = "no_burst")]
+    #[cfg_attr(
+        feature = "cli",
+        schemars(with = "u32", range(max = crate::limit::MAXIMUM_REQUESTS))
+    )]
+    pub(super) burst: Number,
+}
+
 /// A rule matches when all of its conditions do. A condition that is not given always matches.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -224,6 +270,8 @@ pub(super) struct RateLimitSection {
     pub(super) identities: Members<LimitSection>,
     /// One limit shared by all requests without identity (`identity.missing`: `strip`).
     pub(super) anonymous: Option<QuotaSection>,
+    /// Further budgets of each user, for some messages of MCP on `mcp.paths`. Every one that fits is charged.
+    pub(super) mcp: Vec<McpLimitSection>,
     /// Which headers tell a client of its limit. `Retry-After` is always sent with a 429.
     pub(super) response_headers: ResponseHeaders,
 }

@@ -4,7 +4,7 @@
 use crate::certificate::{self, ComparableName, SerialNumber};
 use crate::identity::is_token;
 use crate::limit::{Burst, MAXIMUM_REQUESTS};
-use crate::rules::{comparable_group, sha256_of_hex};
+use crate::rules::{MAXIMUM_MAX_BODY, comparable_group, sha256_of_hex};
 use serde_json::Number;
 
 /// The whole path of requests, without a query.
@@ -89,5 +89,16 @@ pub(super) fn burst(number: &Number) -> Result<Burst, String> {
     let burst = count.and_then(|count| Burst::try_from(count).ok());
     burst.ok_or_else(|| {
         format!("found {number}, expected a whole number from 0 to {MAXIMUM_REQUESTS}")
+    })
+}
+
+/// The longest body that is read, in bytes.
+pub(super) fn max_body(number: &Number) -> Result<usize, String> {
+    let bytes = number
+        .as_u64()
+        .and_then(|bytes| usize::try_from(bytes).ok());
+    let bytes = bytes.filter(|bytes| (1..=MAXIMUM_MAX_BODY).contains(bytes));
+    bytes.ok_or_else(|| {
+        format!("found {number}, expected a whole number from 1 to {MAXIMUM_MAX_BODY}")
     })
 }

@@ -32,18 +32,18 @@ pub struct ConnectionClient {
     pub direct: Result<Peer, Reason>,
     /// Whether the proxy vouches for its certificate.
     pub validated: Result<(), Reason>,
-    /// The client it speaks for, or why there is none; not there for a peer that is the client itself.
+    /// The client that the peer speaks for, or why there is none. `None` if the peer is the client itself.
     pub client: Option<Result<Peer, Reason>>,
-    /// Whether none of their certificates is revoked.
+    /// Whether the certificates of peer and client are not revoked.
     pub revoked: Result<(), Reason>,
-    /// The checks of the client that is a user, or why it is none.
+    /// The checks of the client, or why the client is no user.
     pub checks: Result<Rc<ClientChecks>, Reason>,
     /// Why the client is no user, in words: which source, and which character or rule.
     pub detail: Option<Rc<str>>,
 }
 
 impl ConnectionClient {
-    /// Nobody, for this reason.
+    /// A connection whose client is nobody, for this reason.
     pub fn nobody(reason: Reason) -> Self {
         Self {
             direct: Err(reason),
@@ -60,7 +60,7 @@ impl ConnectionClient {
         self.direct.as_ref().ok().and_then(Peer::certificate)
     }
 
-    /// Whether each request says anew for whom the direct peer speaks.
+    /// Whether the direct peer speaks for its clients: then each request can have another client.
     pub fn speaks_for_others(&self) -> bool {
         self.client.is_some()
     }

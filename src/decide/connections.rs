@@ -6,8 +6,8 @@ use crate::decide::client::ConnectionClient;
 use crate::decide::filter::Filter;
 use crate::identity::DirectPeer;
 
-/// How many connections are remembered. Two connections whose ids are equal modulo this displace each
-/// other, which costs a parse and nothing else; memory is bounded whatever clients do.
+/// How many connections are remembered. Two connections whose ids are equal modulo this number push each other out, which
+/// costs a parse. So memory is bounded.
 const SLOTS: usize = 512;
 
 /// How many connections of clients that no request can get in are remembered. They have slots of their own, so that they
@@ -17,8 +17,8 @@ const REFUSED_SLOTS: usize = 64;
 /// The longest X-Forwarded-Client-Cert that is remembered, in bytes; a longer one is read with every request.
 const MAXIMUM_FORWARDED: usize = 8 * 1024;
 
-/// The largest id that is a count of connections, which one process never gives twice. Over QUIC it is a hash of an
-/// id that the client chooses, and so another client's, if it likes: such a connection is not remembered.
+/// The largest connection id that is a count. One process never gives a count twice. Over QUIC the id is a hash of an id that
+/// the client chooses, so a client could choose another client's. Connections with a larger id are not remembered.
 const MAXIMUM_COUNT: u64 = u32::MAX as u64;
 
 /// Of one filter: connections by Envoy's id for them.
@@ -40,13 +40,13 @@ impl Default for RecentConnections {
 }
 
 impl RecentConnections {
-    /// What is remembered of this very connection.
+    /// The connection with this id, if it is remembered.
     pub fn known(&mut self, id: u64) -> Option<&mut Connection> {
         let served = known(&mut self.served, id);
         served.or_else(|| known(&mut self.refused, id))
     }
 
-    /// Remembers a connection in the place of another, if its id is its own.
+    /// Remembers a connection, unless its id is too large to be a count.
     pub fn remember(&mut self, id: u64, connection: Connection) {
         if id > MAXIMUM_COUNT {
             return;
@@ -85,7 +85,7 @@ pub struct Connection {
 type Forwarded = Option<Vec<u8>>;
 
 impl Connection {
-    /// The connection of this peer, of whose clients nothing is known yet.
+    /// A connection with this direct peer.
     pub fn of(direct: DirectPeer) -> Self {
         Self { direct, last: None }
     }
@@ -119,7 +119,7 @@ impl Connection {
             return client.clone();
         }
         let client = Rc::new(filter.client_of(&self.direct, forwarded.as_deref()));
-        // Of a peer that speaks for itself the header changes nothing, however long it is.
+        // If the peer speaks for itself, the header does not matter, so it is not kept.
         let matters = forwarded.filter(|_| client.speaks_for_others());
         let is_short = |text: &Vec<u8>| text.len() <= MAXIMUM_FORWARDED;
         let is_kept = matters.as_ref().is_none_or(is_short);

@@ -1,4 +1,4 @@
-//! What is decided of a request, and what it was decided on.
+//! The decision on a request, and the evidence for it.
 
 use std::rc::Rc;
 
@@ -7,21 +7,24 @@ use crate::decide::headers::{HeaderRules, Headers};
 use crate::identity::Identity;
 use crate::identity::Peer;
 use crate::reason::Reason;
+use crate::request::McpMessage;
 
-/// What was known of a request when it was decided, for the record.
+/// What was known when a request was decided. The record is made of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Evidence<'p> {
     /// The client; none when it showed nothing that could be read.
     pub peer: Option<Peer>,
     /// The direct peer that spoke for the client, where it was not the client itself.
     pub intermediary: Option<Peer>,
-    /// The user that the client is, and what goes with it.
+    /// The checks of the client, if it is a user.
     pub checks: Option<Rc<ClientChecks>>,
     /// Why the client is no user, in words.
     pub detail: Option<Rc<str>>,
+    /// The message of MCP that the request carried.
+    pub message: Option<McpMessage>,
     /// The authorization rule that decided.
     pub rule: Option<&'p str>,
-    /// What would have been denied, had it not only been observed.
+    /// The checks that failed and are only observed.
     pub observed: Vec<Reason>,
 }
 
@@ -40,13 +43,13 @@ impl Evidence<'_> {
         port.and_then(|port| address.get(..port)).unwrap_or(address)
     }
 
-    /// The names of what would have been denied.
+    /// The names of the checks that failed and are only observed.
     pub fn observed_names(&self) -> Vec<&'static str> {
         self.observed.iter().map(|reason| reason.as_str()).collect()
     }
 }
 
-/// What is decided of a request.
+/// The decision on a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision<'p> {
     /// It may pass.
@@ -99,7 +102,7 @@ pub struct Permit<'p> {
 }
 
 impl<'p> Permit<'p> {
-    /// For the policy alone, after its last check.
+    /// For [`crate::decide::Policy`] only, after its last check.
     pub(super) fn new(evidence: Evidence<'p>) -> Self {
         Self { evidence }
     }
@@ -117,8 +120,8 @@ impl<'p> Permit<'p> {
     /// The headers to set, each once.
     ///
     /// # Errors
-    /// [`Reason::HeaderTooLarge`] for a value over 8 KiB, [`Reason::AmbiguousIdentity`] and
-    /// [`Reason::InvalidIdentity`] for an organization that is not one text.
+    /// [`Reason::HeaderTooLarge`] for a value over 8 KiB, [`Reason::InvalidIdentity`] for an organization or a unit that
+    /// is no text.
     pub fn headers(&self, rules: &HeaderRules) -> Result<Rc<Headers>, Reason> {
         match self.checks() {
             Some(checks) => checks.headers.headers.clone(),
@@ -126,12 +129,17 @@ impl<'p> Permit<'p> {
         }
     }
 
-    /// Notes what would have been denied.
+    /// Notes what the request asks for.
+    pub(super) fn carry(&mut self, message: McpMessage) {
+        self.evidence.message = Some(message);
+    }
+
+    /// Notes a check that failed and is only observed.
     pub fn observe(&mut self, reason: Reason) {
         self.evidence.observed.push(reason);
     }
 
-    /// The same request, refused after all: a header of its cannot be written, or its limit is used up.
+    /// Refuses the request after all: one of its headers cannot be written, or its limit is used up.
     pub fn withdraw(self, reason: Reason) -> Denial<'p> {
         let evidence = self.evidence;
         Denial { reason, evidence }

@@ -1,19 +1,20 @@
-//! The whole order of work on one request: strip, decide, set. Envoy and the command `explain` both ask this.
+//! The filter of a configuration: what is removed, who the client of a connection is. [`super::step`] has the order of work
+//! on a request.
 
 use std::rc::Rc;
 
-use crate::certificate::Timestamp;
 use crate::decide::client::{ClientChecks, ConnectionClient};
-use crate::decide::decision::{Decision, Denial, Evidence, Permit};
+use crate::decide::decision::{Decision, Denial, Evidence};
 use crate::decide::header_value::HeaderSource;
 use crate::decide::headers::{HeaderRules, Headers};
-use crate::decide::policy::{Check, Policy, Request};
+use crate::decide::policy::{Check, Policy};
 use crate::identity::{DirectPeer, IdentityError, Peer};
-use crate::limit::{Allowance, Charge, RateLimits};
+use crate::limit::{Allowance, RateLimits};
 use crate::reason::Reason;
 use crate::request::RequestHead;
+use crate::rules::McpRules;
 
-/// What is to be done with a request whose owned headers have been removed.
+/// The decision on a request, and the headers to set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome<'p> {
     /// Whether it may pass, and on what that was decided.
@@ -31,7 +32,7 @@ impl<'p> Outcome<'p> {
         Self::denied(Denial { reason, evidence })
     }
 
-    fn denied(denial: Denial<'p>) -> Self {
+    pub(super) fn denied(denial: Denial<'p>) -> Self {
         Self {
             decision: Decision::Deny(denial),
             headers: Rc::default(),
@@ -49,6 +50,8 @@ pub struct Filter {
     pub headers: HeaderRules,
     /// How much a user may ask.
     pub limits: RateLimits,
+    /// Where a body is a message of MCP.
+    pub mcp: McpRules,
 }
 
 impl Filter {
@@ -57,8 +60,8 @@ impl Filter {
         head.names().filter(|name| self.headers.is_owned(name))
     }
 
-    /// All that no request changes of the one at the other end of a connection; `forwarded` is X-Forwarded-Client-Cert,
-    /// of which it depends only where the direct peer speaks for others.
+    /// The client of a connection. `forwarded` is the request's X-Forwarded-Client-Cert. It matters only if the direct peer
+    /// speaks for its clients.
     pub fn client(
         &self,
         direct: &Result<Option<DirectPeer>, Reason>,
@@ -112,75 +115,6 @@ impl Filter {
             headers: self.headers.prepare(&source),
             identity,
         })
-    }
-
-    /// Decides on a request and writes its headers. A pure function of its arguments; `charge` is asked
-    /// last, of a request that nothing else refuses.
-    pub fn decide(
-        &self,
-        head: &RequestHead<'_>,
-        now: Timestamp,
-        client: &ConnectionClient,
-        charge: impl FnOnce(&Charge<'_>) -> Result<Allowance, Reason>,
-    ) -> Outcome<'_> {
-        let mut connection = head.values("connection");
-        if connection.any(|value| self.headers.is_named_by(value)) {
-            let evidence = Evidence {
-                peer: client.direct.clone().ok(),
-                ..Evidence::default()
-            };
-            let reason = Reason::MalformedRequest;
-            return Outcome::denied(Denial { reason, evidence });
-        }
-        let path = head.path();
-        let request = Request {
-            now,
-            method: head.first(":method"),
-            path: &path,
-            head: *head,
-        };
-        let permit = match self.policy.decide(&request, client) {
-            Decision::Allow(permit) => permit,
-            Decision::Deny(denial) => return Outcome::denied(denial),
-        };
-        match permit.headers(&self.headers) {
-            Ok(headers) => self.limit(permit, headers, charge),
-            Err(reason) => Outcome::denied(permit.withdraw(reason)),
-        }
-    }
-
-    fn limit<'p>(
-        &'p self,
-        mut permit: Permit<'p>,
-        headers: Rc<Headers>,
-        charge: impl FnOnce(&Charge<'_>) -> Result<Allowance, Reason>,
-    ) -> Outcome<'p> {
-        let quota = match permit.checks() {
-            Some(checks) => checks.quota,
-            None => self.limits.anonymous,
-        };
-        let user = permit.identity().map(|identity| &identity.user);
-        let due = quota.map(|quota| Charge { user, quota });
-        let allowance = match due.as_ref().map(charge).transpose() {
-            Ok(allowance) => allowance,
-            Err(reason) => return Outcome::denied(permit.withdraw(reason)),
-        };
-        let is_limited = allowance.is_some_and(|allowance| !allowance.is_allowed());
-        if is_limited && !self.policy.observes(Check::RateLimit) {
-            let denied = Outcome::denied(permit.withdraw(Reason::RateLimited));
-            return Outcome {
-                allowance,
-                ..denied
-            };
-        }
-        if is_limited {
-            permit.observe(Reason::RateLimited);
-        }
-        Outcome {
-            decision: Decision::Allow(permit),
-            headers,
-            allowance,
-        }
     }
 
     /// The headers of the response that tell a client of its limit; none where the limit is only observed.

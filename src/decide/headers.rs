@@ -1,4 +1,4 @@
-//! The headers this filter owns: which are removed from every request, and which a permit sets.
+//! The headers that the filter owns: those that it removes from every request, and those that it sets.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;

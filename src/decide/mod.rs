@@ -8,6 +8,7 @@ mod header_text;
 mod header_value;
 mod headers;
 mod policy;
+mod step;
 
 pub use client::{ClientChecks, ConnectionClient};
 pub use connections::{Connection, RecentConnections};
@@ -17,3 +18,4 @@ pub use header_text::{HeaderEncoding, HeaderText};
 pub use header_value::{HeaderSource, HeaderValue};
 pub use headers::{HeaderRules, HeaderRulesError, Headers, MAXIMUM_VALUE, PreparedHeaders};
 pub use policy::{Check, MissingIdentity, Policy, Request, ValidationSource};
+pub use step::{Body, Step};

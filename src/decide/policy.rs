@@ -26,7 +26,7 @@ pub enum ValidationSource {
     Listener,
 }
 
-/// What becomes of a request that names nobody.
+/// What happens to a request without identity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
@@ -34,7 +34,7 @@ pub enum MissingIdentity {
     /// It is refused.
     #[default]
     Deny,
-    /// It goes on without any owned header.
+    /// It passes without identity headers.
     Strip,
 }
 
@@ -49,6 +49,8 @@ pub enum Check {
     Authorization,
     /// `rate_limit`.
     RateLimit,
+    /// What is wrong with a message of MCP.
+    Mcp,
 }
 
 /// What a decision depends on, beside the peer.
@@ -62,6 +64,8 @@ pub struct Request<'a> {
     pub path: &'a RequestPath<'a>,
     /// All headers.
     pub head: RequestHead<'a>,
+    /// The message of MCP in the body.
+    pub message: Message<'a>,
 }
 
 /// All that is asked of a request before it may pass.
@@ -73,15 +77,15 @@ pub struct Policy {
     pub forwarded_by: Vec<SpiffeId>,
     /// How a peer is named.
     pub identity: IdentityRules,
-    /// What becomes of a request that names nobody.
+    /// What happens to a request without identity.
     pub missing: MissingIdentity,
-    /// Paths on which a request that names nobody goes on.
+    /// Paths on which a request without identity passes.
     pub anonymous_paths: Vec<String>,
     /// Certificates that are refused.
     pub revoked: Revocations,
-    /// What users may come with.
+    /// The certificates and keys that users must have.
     pub pins: PinRules,
-    /// Who may do what; none where everybody may everything.
+    /// Who may do what. Without it every user may do everything.
     pub authorization: Option<Authorization>,
     /// What is observed and not enforced.
     pub observe: Vec<Check>,
@@ -177,7 +181,7 @@ impl Policy {
             method: request.method,
             path: request.path,
             head: request.head,
-            message: Message::None,
+            message: request.message,
         };
         let client = evidence.checks.as_ref().map(|checks| &checks.rules);
         let (action, rule) = authorization.decide(client, &question);
@@ -193,7 +197,7 @@ impl Policy {
         self.observe.contains(&check)
     }
 
-    /// The result of a check, or no more than a note of it where the check is observed.
+    /// The result of a check. If the check is only observed, a failure is noted and passes.
     fn enforce(
         &self,
         check: Check,
@@ -210,7 +214,7 @@ impl Policy {
     }
 }
 
-/// Notes who the client is, as far as it may be told at this time.
+/// Puts the client into the evidence, if its certificates are valid now.
 fn identify(
     client: &ConnectionClient,
     now: Timestamp,

@@ -25,7 +25,7 @@ use proxy_wasm::types::{Action, BufferType, ContextType, LogLevel, MapType};
 use crate::config::Configuration;
 use crate::reason::Reason;
 
-use plugin::Plugin;
+use plugin::{Held, Plugin, Served};
 use refusal::{Refusal, ResponseHeaders};
 
 /// How late a counter may be.
@@ -71,6 +71,8 @@ impl RootContext for Root {
     fn create_http_context(&self, _id: u32) -> Option<Box<dyn HttpContext>> {
         Some(Box::new(Exchange {
             plugin: self.plugin.clone(),
+            held: None,
+            held_size: 0,
             response_headers: Vec::new(),
         }))
     }
@@ -89,6 +91,10 @@ fn read_configuration(size: usize) -> Result<Configuration, String> {
 /// The context of one request and its response.
 struct Exchange {
     plugin: Option<Rc<Plugin>>,
+    /// The request, while its body is still to come.
+    held: Option<Held>,
+    /// The length of its body so far, in bytes.
+    held_size: usize,
     response_headers: ResponseHeaders,
 }
 
@@ -97,26 +103,57 @@ impl Exchange {
     fn plugin(&self) -> Result<&Plugin, Reason> {
         self.plugin.as_deref().ok_or(Reason::InternalError)
     }
-}
 
-impl Context for Exchange {}
-
-impl HttpContext for Exchange {
-    fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
-        let served = self.plugin().map_err(Refusal::new).and_then(Plugin::serve);
+    /// Lets a request go on, holds it, or refuses it.
+    fn apply(&mut self, served: Result<Served, Refusal>) -> Action {
         match served {
-            Ok(response_headers) => {
+            Ok(Served::Passes(response_headers)) => {
                 self.response_headers = response_headers;
                 Action::Continue
+            }
+            Ok(Served::Waits(held)) => {
+                self.held = Some(held);
+                Action::Pause
             }
             Err(refusal) => refusal.answer(),
         }
     }
 
+    /// Decides on a held request. `size` is the length of its body so far, in bytes.
+    fn decide_held(&mut self, held: Held, size: usize, is_whole: bool) -> Action {
+        let served = self.plugin().map_err(Refusal::new);
+        let served = served.and_then(|plugin| plugin.serve_held(held, size, is_whole));
+        self.apply(served)
+    }
+}
+
+impl Context for Exchange {}
+
+impl HttpContext for Exchange {
+    fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
+        let served = self.plugin().map_err(Refusal::new);
+        let served = served.and_then(|plugin| plugin.serve(end_of_stream));
+        self.apply(served)
+    }
+
+    fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        match self.held.take() {
+            Some(held) => {
+                self.held_size = size;
+                self.decide_held(held, size, end_of_stream)
+            }
+            None => Action::Continue,
+        }
+    }
+
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
-        match self.plugin().and_then(Plugin::strip_trailers) {
-            Ok(()) => Action::Continue,
-            Err(reason) => Refusal::new(reason).answer(),
+        if let Err(reason) = self.plugin().and_then(Plugin::strip_trailers) {
+            return Refusal::new(reason).answer();
+        }
+        // Trailers are behind the body, so that it is whole now.
+        match self.held.take() {
+            Some(held) => self.decide_held(held, self.held_size, true),
+            None => Action::Continue,
         }
     }
 

@@ -5,11 +5,13 @@ use std::rc::Rc;
 
 use log::Level;
 use proxy_wasm::hostcalls;
-use proxy_wasm::types::MapType;
+use proxy_wasm::types::{BufferType, MapType};
 
 use crate::certificate::Timestamp;
 use crate::config::Configuration;
-use crate::decide::{Connection, ConnectionClient, Headers, Outcome, RecentConnections};
+use crate::decide::{
+    Body, Connection, ConnectionClient, Headers, Outcome, RecentConnections, Step,
+};
 use crate::limit::{Charge, Nanoseconds};
 use crate::reason::Reason;
 use crate::report::{self, Counter, EarlyRemoval, LogLimit};
@@ -44,6 +46,21 @@ pub(super) struct Plugin {
     former_record: Cell<Vec<u8>>,
 }
 
+/// What becomes of a request that is not refused.
+pub(super) enum Served {
+    /// It goes on, and its response gets these headers.
+    Passes(ResponseHeaders),
+    /// Its body decides, which is still to come.
+    Waits(Held),
+}
+
+/// A request whose body is still to come.
+pub(super) struct Held {
+    /// Its header map as it came, before anything was removed.
+    map: Vec<u8>,
+    client: Rc<ConnectionClient>,
+}
+
 /// The configuration is replaced, and its last request has ended: what was counted under it is written before it goes.
 /// (Envoy would also call `on_done`, but for each request as well.)
 impl Drop for Plugin {
@@ -68,21 +85,98 @@ impl Plugin {
         }
     }
 
-    /// Strips, decides, sets, and records what was done. Returns the headers for the response of a request that may go
-    /// on.
-    pub(super) fn serve(&self) -> Result<ResponseHeaders, Refusal> {
+    /// Strips, decides, sets, and records what was done.
+    pub(super) fn serve(&self, end_of_stream: bool) -> Result<Served, Refusal> {
         let (Ok(map), Ok(now)) = (header_map(MapType::HttpRequestHeaders), now()) else {
             return Err(self.refuse_unread());
         };
         let head = RequestHead::read(&map).filter(|head| !head.is_empty());
         let head = head.ok_or_else(|| self.refuse_unread())?;
-        let outcome = self.apply(&head, now).unwrap_or_else(Outcome::refused);
-        self.record(&outcome, &head, timestamp(now));
+        self.warn_of_late_removal(&head, timestamp(now));
+        let body = if end_of_stream {
+            Body::None
+        } else {
+            Body::Coming
+        };
+        let client = self
+            .strip(MapType::HttpRequestHeaders, &head)
+            .and_then(|()| self.client(&head, timestamp(now)));
+        let client = match client {
+            Ok(client) => client,
+            Err(reason) => return self.finish(Outcome::refused(reason), &head, now),
+        };
+        match self.step(&head, body, &client, now) {
+            Step::Done(outcome) => self.finish(outcome, &head, now),
+            Step::Hold => Ok(Served::Waits(Held { map, client })),
+        }
+    }
+
+    /// Decides on a held request when its body is whole, or longer than any that is read. All but the message is asked
+    /// again: time has passed.
+    pub(super) fn serve_held(
+        &self,
+        held: Held,
+        size: usize,
+        is_whole: bool,
+    ) -> Result<Served, Refusal> {
+        let is_too_long = size > self.configuration.filter.mcp.max_body;
+        if !is_whole && !is_too_long {
+            return Ok(Served::Waits(held));
+        }
+        let head = RequestHead::read(&held.map);
+        let (Some(head), Ok(now)) = (head, now()) else {
+            return Err(self.refuse_unread());
+        };
+        let bytes = match is_too_long {
+            true => None,
+            false => hostcalls::get_buffer(BufferType::HttpRequestBody, 0, size)
+                .ok()
+                .flatten(),
+        };
+        let bytes = bytes.unwrap_or_default();
+        let body = match is_too_long {
+            true => Body::TooLong,
+            false if bytes.len() != size => return Err(self.refuse_unread()),
+            false => Body::Whole(&bytes),
+        };
+        match self.step(&head, body, &held.client, now) {
+            Step::Done(outcome) => self.finish(outcome, &head, now),
+            Step::Hold => Err(self.refuse_unread()),
+        }
+    }
+
+    fn step(
+        &self,
+        head: &RequestHead<'_>,
+        body: Body<'_>,
+        client: &ConnectionClient,
+        now: Nanoseconds,
+    ) -> Step<'_> {
+        let charge = |charge: &Charge<'_>| {
+            let table = self.table.as_ref().ok_or(Reason::InternalError)?;
+            table.charge(charge, now)
+        };
+        let filter = &self.configuration.filter;
+        filter.step(head, body, timestamp(now), client, charge)
+    }
+
+    /// Sets the headers of a request that is decided, and records what was done.
+    fn finish(
+        &self,
+        outcome: Outcome<'_>,
+        head: &RequestHead<'_>,
+        now: Nanoseconds,
+    ) -> Result<Served, Refusal> {
+        let outcome = match set(&outcome.headers) {
+            Ok(()) => outcome,
+            Err(reason) => Outcome::refused(reason),
+        };
+        self.record(&outcome, head, timestamp(now));
         let limit_headers = |allowance| self.configuration.filter.limit_headers(allowance);
         let headers = outcome.allowance.as_ref().map(limit_headers);
         let headers = headers.unwrap_or_default();
         match outcome.decision.reason() {
-            None => Ok(headers),
+            None => Ok(Served::Passes(headers)),
             Some(reason) => Err(Refusal { reason, headers }),
         }
     }
@@ -91,21 +185,6 @@ impl Plugin {
     fn refuse_unread(&self) -> Refusal {
         self.metrics.count(Counter::Deny(Reason::InternalError));
         Refusal::new(Reason::InternalError)
-    }
-
-    /// Strips, decides and sets; an error is a failed call.
-    fn apply(&self, head: &RequestHead<'_>, now: Nanoseconds) -> Result<Outcome<'_>, Reason> {
-        self.warn_of_late_removal(head, timestamp(now));
-        self.strip(MapType::HttpRequestHeaders, head)?;
-        let client = self.client(head, timestamp(now))?;
-        let charge = |charge: &Charge<'_>| {
-            let table = self.table.as_ref().ok_or(Reason::InternalError)?;
-            table.charge(charge, now)
-        };
-        let filter = &self.configuration.filter;
-        let outcome = filter.decide(head, timestamp(now), &client, charge);
-        set(&outcome.headers)?;
-        Ok(outcome)
     }
 
     /// Says in the log that the listener in front of the filter lacks the early removal.

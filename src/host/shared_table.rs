@@ -59,6 +59,7 @@ impl SharedTable {
             let slot = slot.unwrap_or_default();
             let charged = limit::charge(&slot, key, &charge.quota, now);
             let written = match &charged.slot {
+                Some(_) if charge.is_question => Ok(()),
                 Some(next) => hostcalls::set_shared_data(&name, Some(next.as_bytes()), cas),
                 None => Ok(()),
             };

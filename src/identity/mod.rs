@@ -14,5 +14,6 @@ pub use identify::{
 pub use mapping::{MapRule, MapSide, UnmappableError};
 pub use peer::{ConnectionAttributes, DirectPeer, Peer, Validation};
 pub use syntax::{is_email, is_host_name, is_identifying_uri, is_token};
+pub use template::MappingError;
 pub use user::{Charset, MAXIMUM_USER, User, UserError, check_text, is_uri};
 pub use xfcc::{Sha256Digest, XfccError, client, digest_of_hex, direct_peer};

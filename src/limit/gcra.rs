@@ -67,15 +67,15 @@ impl TryFrom<u32> for Burst {
     }
 }
 
-/// How much somebody may ask: a rate, and a burst on top of it.
+/// A rate, and a burst on top of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Quota {
     interval: Nanoseconds,
     burst: u32,
 }
 
-/// What is known of somebody's use of a quota: the theoretical arrival time of the next request, as if all
-/// had come evenly. In the past, or 0, for somebody who has used nothing of late.
+/// The state of a user: the theoretical arrival time of the next request, if all requests had come evenly. It is in the
+/// past, or 0, for a user who has nothing to wait for.
 pub type TheoreticalArrivalTime = Nanoseconds;
 
 /// What is decided of one request.
@@ -88,7 +88,7 @@ pub enum Verdict {
 }
 
 impl Quota {
-    /// So many requests at once, and then so many in their time.
+    /// The quota with this rate and this burst.
     pub fn new(rate: Rate, burst: Burst) -> Self {
         Self {
             interval: rate.interval,
@@ -139,8 +139,8 @@ impl Quota {
         self.interval.saturating_mul(self.limit())
     }
 
-    /// Never in the past, and never further ahead than a quota that was used up just now: only a clock that
-    /// stepped back can have left such a state, and it must not lock anybody out until the clock is back.
+    /// The state, not in the past, and at most one window ahead. Only a clock that stepped back leaves a state further ahead,
+    /// and the user must not be locked out until the clock is there again.
     fn effective(&self, state: TheoreticalArrivalTime, now: Nanoseconds) -> TheoreticalArrivalTime {
         state.clamp(now, now.saturating_add(self.window()))
     }

@@ -8,5 +8,5 @@ pub(crate) use gcra::MAXIMUM_REQUESTS;
 pub use gcra::{
     Burst, BurstError, Nanoseconds, Quota, Rate, RateError, TheoreticalArrivalTime, Verdict,
 };
-pub use rate_limits::{Allowance, Charge, Limit, RateLimits, ResponseHeaders};
+pub use rate_limits::{Allowance, Charge, Limit, McpLimit, RateLimits, ResponseHeaders};
 pub use table::{Charged, ENTRIES, LimitKey, SLOTS, Slot, TableKey, charge};

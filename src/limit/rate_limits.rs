@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::identity::{Identity, User};
 use crate::limit::gcra::{Nanoseconds, Quota, TheoreticalArrivalTime, Verdict};
 use crate::limit::table::{Charged, LimitKey, TableKey};
-use crate::rules::UserPattern;
+use crate::request::McpMessage;
+use crate::rules::{Action, McpCondition, UserPattern};
 
 const SECOND: Nanoseconds = 1_000_000_000;
 
@@ -35,12 +36,14 @@ pub enum Limit {
 /// Who is limited, and how.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RateLimits {
-    /// For users that no entry of `identities` is for.
+    /// For users that no entry of `identities` fits.
     pub default: Option<Quota>,
     /// Exact users first, then the longest pattern that matches.
     pub identities: Vec<(UserPattern, Limit)>,
     /// For all requests without identity together.
     pub anonymous: Option<Quota>,
+    /// Further budgets, for some messages of MCP. Every one that fits a message is charged.
+    pub mcp: Vec<McpLimit>,
     /// What a client is told.
     pub response_headers: ResponseHeaders,
 }
@@ -52,12 +55,25 @@ pub struct Charge<'a> {
     pub user: Option<&'a User>,
     /// To which quota.
     pub quota: Quota,
+    /// For which messages of MCP, where the budget is for these only.
+    pub messages: Option<&'a McpCondition>,
+    /// Whether nothing is to be spent: it is only asked whether the request could pass.
+    pub is_question: bool,
+}
+
+/// A further budget of each user, for some messages of MCP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct McpLimit {
+    /// The messages.
+    pub messages: McpCondition,
+    /// The budget.
+    pub quota: Quota,
 }
 
 impl Charge<'_> {
     /// The place of the state in the shared table.
     pub fn key(&self, table: &TableKey) -> LimitKey {
-        LimitKey::new(table, self.user, &self.quota)
+        LimitKey::new(table, self.user, &self.quota, self.messages)
     }
 }
 
@@ -72,11 +88,17 @@ impl RateLimits {
         }
     }
 
+    /// The further budgets that a message is charged to.
+    pub fn mcp_limits<'a>(&'a self, message: &'a McpMessage) -> impl Iterator<Item = &'a McpLimit> {
+        let fits = |limit: &&McpLimit| limit.messages.fits(message, Action::Allow);
+        self.mcp.iter().filter(fits)
+    }
+
     /// Whether there is any limit at all.
     pub fn is_anybody_limited(&self) -> bool {
         let mut limits = self.identities.iter();
         let is_limited = limits.any(|(_, limit)| *limit != Limit::Unlimited);
-        is_limited || self.default.is_some() || self.anonymous.is_some()
+        is_limited || self.default.is_some() || self.anonymous.is_some() || !self.mcp.is_empty()
     }
 }
 

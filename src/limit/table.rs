@@ -10,6 +10,7 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 
 use crate::identity::User;
 use crate::limit::gcra::{Nanoseconds, Quota, TheoreticalArrivalTime, Verdict};
+use crate::rules::McpCondition;
 
 /// How many slots the table has for users.
 const USER_SLOTS: u64 = 4096;
@@ -46,11 +47,18 @@ pub struct LimitKey {
 }
 
 impl LimitKey {
-    /// The place of a user under a quota; of all requests without identity for none. The latter have a slot of their own,
-    /// which no user can fill.
-    pub fn new(key: &TableKey, user: Option<&User>, quota: &Quota) -> Self {
+    /// The place of a user under a quota. Without a user it is the place of all requests without identity, in a slot that no
+    /// user can fill.
+    ///
+    /// A budget for some messages of MCP is another one than the budget for all requests.
+    pub fn new(
+        key: &TableKey,
+        user: Option<&User>,
+        quota: &Quota,
+        messages: Option<&McpCondition>,
+    ) -> Self {
         let mut hasher = SipHasher13::new_with_key(&key.0);
-        (user, quota).hash(&mut hasher);
+        (user, quota, messages).hash(&mut hasher);
         let hash = hasher.finish128();
         Self {
             slot: user.map_or(USER_SLOTS, |_| hash.h1 % USER_SLOTS),
@@ -99,8 +107,8 @@ pub struct Charged {
 /// Charges one request to a key in its slot, and gives the slot to write.
 ///
 /// An entry that is not in debt makes room first. If all entries of the slot are in debt, the one with the least debt gives
-/// way, and the new user takes over that debt. So nobody gets a fresh budget by pushing others out: who gives way had at
-/// most the debt that everybody has who comes into the slot later. A slot of another form counts as empty.
+/// way, and the new user takes over that debt. So nobody gets a fresh budget by pushing others out: a user that gave way
+/// comes back with at least the debt that it had. Bytes of another form count as an empty slot.
 pub fn charge(slot: &[u8], key: LimitKey, quota: &Quota, now: Nanoseconds) -> Charged {
     let mut slot = Slot::read(slot);
     let known = slot.entries().find(|entry| entry.key == key.entry);
@@ -300,10 +308,10 @@ mod tests {
     #[test]
     fn requests_without_identity_have_a_slot_that_no_user_can_fill() {
         let (key, quota) = (TableKey::new([7; 16]), quota("1/s", 0));
-        assert_eq!(LimitKey::new(&key, None, &quota).slot(), SLOTS - 1);
+        assert_eq!(LimitKey::new(&key, None, &quota, None).slot(), SLOTS - 1);
         for number in 0..100_000 {
             let user = User::parse(&format!("user-{number}"), Charset::Ascii).unwrap();
-            assert!(LimitKey::new(&key, Some(&user), &quota).slot() < SLOTS - 1);
+            assert!(LimitKey::new(&key, Some(&user), &quota, None).slot() < SLOTS - 1);
         }
     }
 
@@ -313,7 +321,7 @@ mod tests {
         let slots = |key: u8| -> Vec<u64> {
             let key = TableKey::new([key; 16]);
             let user = |number: u32| User::parse(&format!("u{number}"), Charset::Ascii).unwrap();
-            let slot = |number| LimitKey::new(&key, Some(&user(number)), &quota).slot();
+            let slot = |number| LimitKey::new(&key, Some(&user(number)), &quota, None).slot();
             (0..100).map(slot).collect()
         };
         assert_eq!(slots(1), slots(1));

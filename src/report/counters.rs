@@ -30,6 +30,9 @@ impl Counter {
             Reason::PinRequired,
             Reason::NotAuthorized,
             Reason::RateLimited,
+            Reason::MalformedMcp,
+            Reason::McpHeaderMismatch,
+            Reason::McpTooLarge,
         ];
         let plain = [
             Self::Allow,

@@ -8,7 +8,7 @@ use crate::decide::{Decision, Evidence};
 use crate::encoding::hex;
 use crate::identity::Peer;
 use crate::reason::Reason;
-use crate::request::RequestHead;
+use crate::request::{McpMessage, RequestHead};
 
 /// The longest value that a client can write into a record, in bytes; what is longer is cut there.
 const MAXIMUM_CLIENT_VALUE: usize = 1024;
@@ -68,6 +68,10 @@ pub fn record(
     line.client_bytes(r#","path":"#, head.path().as_bytes());
     line.client_bytes(r#","client":"#, client);
     line.client_bytes(r#","request_id":"#, head.first("x-request-id"));
+    let message = evidence.message.as_ref();
+    line.cut_text_or_null(r#","mcp_method":"#, message.map(McpMessage::method));
+    line.cut_text_or_null(r#","mcp_name":"#, message.and_then(McpMessage::name));
+    line.cut_text_or_null(r#","detail":"#, evidence.detail.as_deref());
     line.text_or_null(r#","rule":"#, evidence.rule);
     line.list(r#","observed":"#, &evidence.observed);
     line.text.push(b'}');
@@ -124,9 +128,18 @@ impl Line {
         }
     }
 
-    /// Text in ASCII that an issuer has made, cut at its bound.
+    /// The same, or nothing.
+    fn cut_text_or_null(&mut self, name: &str, text: Option<&str>) {
+        match text {
+            Some(text) => self.cut_text(name, text),
+            None => self.text_or_null(name, None),
+        }
+    }
+
+    /// Text that an issuer or a client has made, cut at its bound.
     fn cut_text(&mut self, name: &str, text: &str) {
-        let kept = text.get(..MAXIMUM_CLIENT_VALUE).unwrap_or(text);
+        let end = text.floor_char_boundary(MAXIMUM_CLIENT_VALUE);
+        let kept = text.get(..end).unwrap_or(text);
         let is_cut = kept.len() < text.len();
         let end = if is_cut { "..." } else { "" };
         self.text.extend_from_slice(name.as_bytes());
@@ -236,7 +249,7 @@ mod tests {
         assert_eq!(json["decision"], "deny");
         assert_eq!(json["reason"], "no_certificate");
         assert_eq!(json["user"], serde_json::Value::Null);
-        assert_eq!(json.as_object().unwrap().len(), 13);
+        assert_eq!(json.as_object().unwrap().len(), 16);
     }
 
     #[test]

@@ -62,6 +62,15 @@ impl<'a> RequestHead<'a> {
         self.values(name).next().unwrap_or_default()
     }
 
+    /// Whether the request asks for another protocol on its connection (RFC 9110 section 7.8, RFC 8441 section 4).
+    pub fn is_upgrade(&self) -> bool {
+        let mut options = self
+            .values("connection")
+            .flat_map(|value| value.split(|&byte| byte == b','));
+        let is_asked = options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"upgrade"));
+        (is_asked && !self.first("upgrade").is_empty()) || self.first(":method") == b"CONNECT"
+    }
+
     /// The path of the request, without its query.
     pub fn path(&self) -> RequestPath<'a> {
         RequestPath::new(self.first(":path"))

@@ -7,7 +7,18 @@ use std::cell::OnceCell;
 #[derive(Clone, Debug)]
 pub struct RequestPath<'a> {
     bytes: &'a [u8],
-    normal: OnceCell<Option<Cow<'a, [u8]>>>,
+    normal: OnceCell<Normal>,
+}
+
+/// The normal form of a path.
+#[derive(Clone, Debug)]
+enum Normal {
+    /// It has none.
+    None,
+    /// The path itself.
+    Same,
+    /// What its encodings stand for.
+    Decoded(Vec<u8>),
 }
 
 impl<'a> RequestPath<'a> {
@@ -31,10 +42,18 @@ impl<'a> RequestPath<'a> {
     /// bytes outside printable ASCII do not stand in it as they are. Its encodings stand for printable ASCII other than
     /// `/ \ % ; ? #`, or for well-formed UTF-8.
     pub fn normal(&self) -> Option<&[u8]> {
-        let normal = self
-            .normal
-            .get_or_init(|| normal_form(self.bytes, End::Closed, End::Closed));
-        normal.as_deref()
+        let normal =
+            self.normal
+                .get_or_init(|| match normal_form(self.bytes, End::Closed, End::Closed) {
+                    None => Normal::None,
+                    Some(Cow::Borrowed(_)) => Normal::Same,
+                    Some(Cow::Owned(decoded)) => Normal::Decoded(decoded),
+                });
+        match normal {
+            Normal::None => None,
+            Normal::Same => Some(self.bytes),
+            Normal::Decoded(decoded) => Some(decoded),
+        }
     }
 }
 
@@ -57,7 +76,7 @@ pub(crate) fn normal_form(text: &[u8], start: End, end: End) -> Option<Cow<'_, [
         (0, segment) if start == End::Closed => segment.is_empty() && last > 0,
         (0, _) => true,
         (place, _) if place == last && end == End::Open => true,
-        (place, segment) if segment.is_empty() => place == last,
+        (place, []) => place == last,
         (_, segment) => !matches!(*segment, b"." | b".."),
     };
     let is_normal = segments.iter().enumerate().all(is_normal);

@@ -282,7 +282,7 @@ mod tests {
                         lines.iter().any(matches),
                         "{one} {two}"
                     );
-                    let all = lines.iter().all(|line| matches(&line));
+                    let all = lines.iter().all(matches);
                     assert_eq!(entries.all(&patterns), all, "{one} {two}");
                 }
             }

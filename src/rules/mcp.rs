@@ -7,6 +7,9 @@ use crate::rules::pattern::{PathPattern, Pattern};
 /// The longest body that is read if the configuration does not say, in bytes.
 pub const DEFAULT_MAX_BODY: usize = 1024 * 1024;
 
+/// The longest body that a configuration may ask for, in bytes.
+pub const MAXIMUM_MAX_BODY: usize = 64 * 1024 * 1024;
+
 /// Where a body is one message of MCP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct McpRules {

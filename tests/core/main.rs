@@ -35,16 +35,15 @@ mod der;
 )]
 mod leaf;
 
-mod configuration;
-mod decision;
-mod forwarded;
-mod headers;
+mod config;
+mod decide;
 mod identity;
-mod normal_form;
+mod limit;
 mod openssl;
-mod policy;
 mod properties;
-mod rate_limit;
-mod record;
-mod remembered;
-mod schema;
+mod report;
+mod rules;
+
+// What the rooms ask of each other.
+use config::configuration;
+use decide::decision;

@@ -38,6 +38,7 @@ mod kubernetes;
 mod last_word;
 mod limits;
 mod load;
+mod mcp;
 mod migration;
 mod module;
 mod monitoring;

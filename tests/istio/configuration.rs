@@ -110,3 +110,51 @@ fn the_mcp_gateway_looks_for_its_user_where_the_filter_writes_it() {
         assert!(exempt.contains(&"/mcp".to_owned()) && exempt.contains(&"/servers".to_owned()));
     }
 }
+
+/// It would write a registered server's own headers, the user header as well, to itself.
+#[test]
+fn the_mcp_gateway_calls_neither_itself_nor_private_networks() {
+    for overlay in OVERLAYS {
+        let gateway = Manifests::of(overlay).workload("mcp-gateway");
+        let container = &gateway.pod["spec"]["containers"][0];
+        let variables = container["env"].as_array().unwrap();
+        let value = |name: &str| {
+            let mut variables = variables.iter();
+            let variable = variables.find(|variable| variable["name"] == name);
+            variable.unwrap()["value"].as_str().unwrap()
+        };
+        assert_eq!(value("SSRF_ALLOW_LOCALHOST"), "false");
+        assert_eq!(value("SSRF_ALLOW_PRIVATE_NETWORKS"), "false");
+        let list = |name| -> Vec<String> { serde_json::from_str(value(name)).unwrap() };
+        assert_eq!(list("SSRF_ALLOWED_NETWORKS"), [""; 0]);
+        let blocked = list("SSRF_BLOCKED_NETWORKS");
+        assert!(blocked.contains(&"$(POD_IP)/32".to_owned()));
+        assert!(blocked.contains(&"169.254.0.0/16".to_owned()));
+        let names = list("SSRF_BLOCKED_HOSTS");
+        assert!(names.contains(&"mcp-gateway.mcp-system.svc.cluster.local".to_owned()));
+        // Kubernetes puts in a variable that stands further up.
+        let place = |name: &str| {
+            variables
+                .iter()
+                .position(|variable| variable["name"] == name)
+        };
+        assert!(place("POD_IP") < place("SSRF_BLOCKED_NETWORKS"));
+        for probe in ["readinessProbe", "livenessProbe"] {
+            assert!(container[probe]["tcpSocket"].is_object(), "{probe}");
+        }
+    }
+}
+
+/// The name of a workload that no rule of the map turned into an agent's.
+#[test]
+fn where_agents_come_a_raw_spiffe_id_is_nobody() {
+    for (overlay, plugin) in plugins() {
+        let configuration = plugin.configuration();
+        let is_mapped = configuration["identity"]["map"].is_array();
+        let rules = configuration["authorization"]["rules"].as_array().unwrap();
+        let first = &rules[0];
+        assert_eq!(first["action"], "deny", "{overlay}");
+        let denied = serde_json::json!(["spiffe://*"]);
+        assert_eq!(first["identities"] == denied, is_mapped, "{overlay}");
+    }
+}

@@ -8,6 +8,9 @@ use serde_json::Value;
 
 use crate::manifests::{Manifests, OVERLAYS, documents, repository, strings};
 
+/// What an operator may add to each overlay.
+const COMPONENTS: [&str; 3] = ["admission", "before-1.31", "leaf-crl"];
+
 fn istio() -> PathBuf {
     repository().join("istio")
 }
@@ -22,6 +25,13 @@ fn files(folder: &Path) -> Vec<PathBuf> {
             false => vec![path],
         })
         .collect()
+}
+
+/// The manifests and the kustomizations.
+pub(crate) fn yaml() -> Vec<PathBuf> {
+    let mut all = files(&istio());
+    all.retain(|path| path.extension().is_some_and(|kind| kind == "yaml"));
+    all
 }
 
 /// The files that a kustomization takes, and those of the kustomizations it names, itself among them.
@@ -45,14 +55,33 @@ fn reached(folder: &Path) -> BTreeSet<PathBuf> {
 }
 
 #[test]
-fn every_manifest_is_part_of_an_overlay() {
+fn every_manifest_is_part_of_an_overlay_or_of_a_component() {
     let reached: BTreeSet<_> = OVERLAYS
         .iter()
+        .chain(&COMPONENTS)
         .flat_map(|overlay| reached(&istio().join(overlay)))
         .collect();
-    let is_manifest = |path: &PathBuf| path.extension().is_some_and(|kind| kind == "yaml");
-    let manifests: BTreeSet<_> = files(&istio()).into_iter().filter(is_manifest).collect();
+    let manifests: BTreeSet<_> = yaml().into_iter().collect();
     assert_eq!(reached, manifests);
+}
+
+#[test]
+fn every_component_fits_every_overlay_and_changes_it() {
+    let added: [&'static [&'static str]; 3] = [&["admission"], &["before-1.31"], &["leaf-crl"]];
+    assert_eq!(added.concat(), COMPONENTS);
+    for overlay in OVERLAYS {
+        for component in added {
+            let with = Manifests::with(overlay, component);
+            assert_ne!(with.all(), Manifests::of(overlay).all(), "{component:?}");
+        }
+        let validation = |manifests: &Manifests| {
+            let ingress = manifests.plugin(&manifests.workload("mcp-ingress"));
+            ingress.unwrap().configuration()["certificate"]["validation"].clone()
+        };
+        assert_eq!(validation(&Manifests::of(overlay)), "required");
+        let older = Manifests::with(overlay, &["before-1.31"]);
+        assert_eq!(validation(&older), "listener");
+    }
 }
 
 #[test]

@@ -198,7 +198,7 @@ fn an_image_comes_out_of_a_registry_as_it_went_in() {
     let module = module(folder.path());
     let [pushed, pulled] = ["pushed", "pulled"].map(|name| folder.path().join(name));
     let registry = Registry::start();
-    let reference = format!("{}/mtls-identity:0.1.0", registry.address);
+    let reference = format!("{}/mtls-identity:0.2.0", registry.address);
     let mut push = image_script(&module, &pushed);
     let printed = output(push.args(["--plain-http", &reference]));
     let (digest, before) = manifest(&pushed);

@@ -1,12 +1,13 @@
 //! The manifests of `istio/`, as kubectl renders them.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Each is one `kubectl apply -k istio/…`.
 pub(crate) const OVERLAYS: [&str; 6] = [
@@ -52,22 +53,42 @@ impl From<Vec<Value>> for Manifests {
 }
 
 impl Manifests {
-    /// Rendered once per test process.
+    /// As shipped. Rendered once per test process.
     pub(crate) fn of(overlay: &'static str) -> Self {
-        static RENDERED: Mutex<BTreeMap<&str, Manifests>> = Mutex::new(BTreeMap::new());
+        Self::with(overlay, &[])
+    }
+
+    /// As an operator has it who adds these components in an overlay of their own.
+    pub(crate) fn with(overlay: &'static str, components: &'static [&'static str]) -> Self {
+        type Rendered = BTreeMap<(&'static str, &'static [&'static str]), Manifests>;
+        static RENDERED: Mutex<Rendered> = Mutex::new(BTreeMap::new());
         let mut rendered = RENDERED.lock().unwrap_or_else(|poison| poison.into_inner());
         let manifests = rendered
-            .entry(overlay)
-            .or_insert_with(|| Self::render(overlay));
+            .entry((overlay, components))
+            .or_insert_with(|| Self::render(overlay, components));
         manifests.clone()
     }
 
-    fn render(overlay: &str) -> Self {
+    fn render(overlay: &str, components: &[&str]) -> Self {
+        let target = repository().join("target");
+        fs::create_dir_all(&target).unwrap();
+        let folder = tempfile::tempdir_in(&target).unwrap();
+        let at = |name: &str| format!("../../istio/{name}");
+        let components: Vec<_> = components.iter().map(|name| at(name)).collect();
+        let kustomization = json!({
+            "apiVersion": "kustomize.config.k8s.io/v1beta1",
+            "kind": "Kustomization",
+            "resources": [at(overlay)],
+            "components": components,
+        });
+        let file = folder.path().join("kustomization.yaml");
+        fs::write(file, kustomization.to_string()).unwrap();
         let script = repository().join("tests/istio/kubectl.sh");
         let kubectl = output(&mut Command::new(script));
-        let folder = format!("istio/{overlay}");
-        let text = output(Command::new(kubectl.trim()).args(["kustomize", &folder]));
-        Self(documents(&text))
+        let mut kustomize = Command::new(kubectl.trim());
+        Self(documents(&output(
+            kustomize.arg("kustomize").arg(folder.path()),
+        )))
     }
 
     pub(crate) fn all(&self) -> &[Value] {

@@ -60,6 +60,28 @@ fn every_folder_that_a_page_applies_is_an_overlay() {
     }
 }
 
+/// The page's own command, and the names that nobody can keep.
+#[test]
+fn every_file_with_a_name_to_change_is_found_by_one_word() {
+    assert!(page("README.md").contains("grep -rni 'change:' istio --include='*.yaml'"));
+    let names = [
+        "mcp.example.com",
+        "ns/agents/",
+        "agents.example.com",
+        "name: agents }",
+    ];
+    let mut found = 0;
+    for file in crate::files::yaml() {
+        let text = fs::read_to_string(&file).unwrap();
+        if names.iter().any(|name| text.contains(name)) {
+            let marked = text.to_ascii_lowercase().contains("change:");
+            assert!(marked, "{file:?}");
+            found += 1;
+        }
+    }
+    assert!(found >= 8, "{found}");
+}
+
 /// Whoever looks for what to change finds it by this word.
 #[test]
 fn what_is_to_be_changed_is_marked_where_it_stands() {

@@ -1,5 +1,7 @@
 //! The second line of each proxy with the filter: what it removes, and what it asks for.
 
+use std::collections::BTreeMap;
+
 use mtls_identity::config::Configuration;
 use serde_json::{Value, json};
 
@@ -29,6 +31,85 @@ fn removals(manifests: &Manifests, workload: &Workload) -> Vec<Value> {
             early["mutations"].as_array().unwrap().clone()
         })
         .collect()
+}
+
+/// What the route configuration of a proxy removes, and what it adds from which value.
+fn last_word(
+    manifests: &Manifests,
+    workload: &Workload,
+) -> (Vec<String>, BTreeMap<String, String>) {
+    let filters = manifests.attached("EnvoyFilter", workload).into_iter();
+    let patches = filters.flat_map(|filter| filter["spec"]["configPatches"].as_array().unwrap());
+    let (mut removed, mut added) = (Vec::new(), BTreeMap::new());
+    for patch in patches {
+        let value = &patch["patch"]["value"];
+        let routes = match patch["applyTo"].as_str() {
+            Some("ROUTE_CONFIGURATION") => value,
+            _ => &value["typed_config"]["route_config"],
+        };
+        let names = strings(&routes["request_headers_to_remove"]);
+        removed.extend(names.into_iter().map(str::to_owned));
+        for entry in routes["request_headers_to_add"]
+            .as_array()
+            .into_iter()
+            .flatten()
+        {
+            assert_eq!(entry["append_action"], "OVERWRITE_IF_EXISTS_OR_ADD");
+            let [key, value] = ["key", "value"].map(|part| entry["header"][part].as_str().unwrap());
+            added.insert(key.to_owned(), value.to_owned());
+        }
+    }
+    (removed, added)
+}
+
+/// Whoever writes routes writes headers behind every filter.
+#[test]
+fn what_the_filter_sets_is_removed_and_written_once_more_at_the_routes() {
+    for (manifests, workload, plugin) in OVERLAYS.iter().flat_map(|overlay| guarded(overlay)) {
+        let (removed, added) = last_word(&manifests, &workload);
+        let set = plugin.configuration()["headers"]["set"]
+            .as_object()
+            .unwrap();
+        let mut set: Vec<_> = set.keys().map(String::as_str).collect();
+        set.push("x-ssl-client-s-dn-cn");
+        let states = set.iter().map(|name| {
+            let state = format!("%FILTER_STATE(wasm.mtls_identity.{name}:PLAIN)%");
+            ((*name).to_owned(), state)
+        });
+        assert_eq!(added, states.collect(), "{}", workload.name);
+        set.extend([
+            "x-authenticated-user",
+            "x-user-organization",
+            "client-cert",
+            "client-cert-chain",
+        ]);
+        for name in set
+            .iter()
+            .flat_map(|name| [(*name).to_owned(), name.replace('-', "_")])
+        {
+            assert!(removed.contains(&name), "{}: {name}", workload.name);
+        }
+    }
+}
+
+/// A context that istiod looks at: one that it knows and does nothing with would go unnoticed.
+#[test]
+fn every_patch_is_for_a_context_that_istiod_looks_at() {
+    for (manifests, workload, _) in OVERLAYS.iter().flat_map(|overlay| guarded(overlay)) {
+        for filter in manifests.attached("EnvoyFilter", &workload) {
+            for patch in filter["spec"]["configPatches"].as_array().unwrap() {
+                let context = &patch["match"]["context"];
+                let expected = match workload.name.as_str() {
+                    "mcp-ingress" => "GATEWAY",
+                    _ => "SIDECAR_INBOUND",
+                };
+                assert_eq!(*context, expected, "{patch}");
+                if workload.pod.is_null() {
+                    assert_eq!(patch["match"]["listener"]["name"], "main_internal");
+                }
+            }
+        }
+    }
 }
 
 fn removes(mutations: &[Value], name: &str) -> bool {
@@ -127,7 +208,7 @@ fn every_proxy_with_the_filter_denies_what_comes_without_its_mark() {
 }
 
 #[test]
-fn names_with_underscores_and_escaped_slashes_get_nowhere() {
+fn names_with_underscores_are_dropped_and_escaped_slashes_refused() {
     for (manifests, workload, _) in OVERLAYS.iter().flat_map(|overlay| guarded(overlay)) {
         let filters = manifests.attached("EnvoyFilter", &workload).into_iter();
         let mut patches = filters.flat_map(|filter| filter["spec"]["configPatches"].as_array());
@@ -138,7 +219,7 @@ fn names_with_underscores_and_escaped_slashes_get_nowhere() {
         let manager = &patch.unwrap()["patch"]["value"]["typed_config"];
         assert_eq!(
             manager["common_http_protocol_options"]["headers_with_underscores_action"],
-            "REJECT_REQUEST"
+            "DROP_HEADER"
         );
         assert_eq!(
             manager["path_with_escaped_slashes_action"],

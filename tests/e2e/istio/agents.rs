@@ -73,10 +73,14 @@ async fn an_agent_that_writes_identity_headers_is_itself() {
         let answer = agent.send(request.body(empty()).unwrap()).await.unwrap();
         assert_only_user(&answer.gateway(), AGENT_USER);
     }
+    let free = ["x-organization", "x-tenant", "x-role"];
     for line in lines().iter().filter(|line| line.contains('_')) {
-        let answer = agent.raw(&get_bytes("/", [line])).await.unwrap();
-        let is_named_so = line.split(':').next().unwrap().contains('_');
-        assert_eq!(answer.status == 400, is_named_so, "{line}");
+        let name = line.split(':').next().unwrap();
+        let folded = name.to_ascii_lowercase().replace('_', "-");
+        if name.contains('_') && !free.contains(&folded.as_str()) {
+            let answer = agent.raw(&get_bytes("/", [line])).await.unwrap();
+            assert_only_user(&answer.gateway(), AGENT_USER);
+        }
     }
 }
 

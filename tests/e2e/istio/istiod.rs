@@ -51,6 +51,21 @@ impl Istiod {
         manager
     }
 
+    /// What the patches say of the listener and of its filter chain.
+    pub(super) fn patch_listener(&self, listener: &mut Value) {
+        for patch in self.patches() {
+            let value = &patch["patch"]["value"];
+            match patch["applyTo"].as_str() {
+                Some("LISTENER") => merge(listener, value),
+                Some("FILTER_CHAIN") => {
+                    let socket = &mut listener["filter_chains"][0]["transport_socket"];
+                    merge(socket, &value["transport_socket"]);
+                }
+                _ => {}
+            }
+        }
+    }
+
     fn peer(&self) -> PeerOf {
         match self.kind {
             Kind::Waypoint => PeerOf::Tunnel,
@@ -174,23 +189,26 @@ impl Istiod {
     fn context(&self) -> &'static str {
         match self.kind {
             Kind::Ingress => "GATEWAY",
-            Kind::Sidecar => "SIDECAR_INBOUND",
-            Kind::Waypoint => "WAYPOINT",
+            // istiod does nothing with a patch for WAYPOINT.
+            Kind::Sidecar | Kind::Waypoint => "SIDECAR_INBOUND",
         }
     }
 }
 
 /// One patch of an EnvoyFilter. Anything that is not known here fails the test.
 fn apply(manager: &mut Value, patch: &Value) {
-    let place = match patch["match"]["waypoint"].is_null() {
-        true => &patch["match"]["listener"]["filterChain"]["filter"],
-        false => &patch["match"]["waypoint"]["filter"],
-    };
-    assert_eq!(place["name"], MANAGER);
     let value = &patch["patch"]["value"];
+    let place = &patch["match"]["listener"]["filterChain"]["filter"];
     match [&patch["applyTo"], &patch["patch"]["operation"]].map(|part| part.as_str().unwrap()) {
-        ["NETWORK_FILTER", "MERGE"] => merge(manager, &value["typed_config"]),
+        ["ROUTE_CONFIGURATION", "MERGE"] => merge(&mut manager["route_config"], value),
+        // See `patch_listener`.
+        ["LISTENER" | "FILTER_CHAIN", "MERGE"] => {}
+        ["NETWORK_FILTER", "MERGE"] => {
+            assert_eq!(place["name"], MANAGER);
+            merge(manager, &value["typed_config"]);
+        }
         ["HTTP_FILTER", "INSERT_BEFORE"] => {
+            assert_eq!(place["name"], MANAGER);
             let filters = manager["http_filters"].as_array_mut().unwrap();
             let wanted = &place["subFilter"]["name"];
             let index = match wanted.is_null() {

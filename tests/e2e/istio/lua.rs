@@ -39,8 +39,14 @@ fn with_lua_in_front(bootstrap: &mut Value) {
     filters(bootstrap).insert(0, lua);
 }
 
-/// The way back: no guard, no filter, and the removal of identity headers still there.
+/// The way back: no guard, no filter, no last word, and the removal of identity headers still there.
 fn with_lua_alone(bootstrap: &mut Value) {
+    let listener = &mut bootstrap["static_resources"]["listeners"][0];
+    let manager = &mut listener["filter_chains"][0]["filters"][0]["typed_config"];
+    let routes = manager["route_config"].as_object_mut().unwrap();
+    for line in ["request_headers_to_remove", "request_headers_to_add"] {
+        routes.remove(line).unwrap();
+    }
     let is_gone = |filter: &Value| {
         let is_guard = filter["typed_config"]["rules"]["action"] == "DENY";
         is_guard || !filter["config_discovery"].is_null()

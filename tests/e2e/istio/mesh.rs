@@ -32,7 +32,7 @@ impl Mesh {
             authority: Authority::named("Mesh CA"),
             users: Authority::named("Users CA"),
             application: Gateway::start().await.unwrap(),
-            manifests: Manifests::of(release.overlay(overlay)),
+            manifests: Manifests::with(release.overlay(overlay), release.components()),
             release,
         }
     }

@@ -74,11 +74,18 @@ fn any(ids: Vec<Value>) -> Value {
 
 fn sources(from: &Value, peer: PeerOf) -> Vec<Value> {
     let source = from["source"].as_object().unwrap();
-    assert_eq!(source.keys().collect::<Vec<_>>(), ["principals"]);
-    let principals = strings(&source["principals"]).into_iter();
-    principals
-        .map(|principal| peer_is(principal, peer))
-        .collect()
+    let keys: Vec<_> = source.keys().map(String::as_str).collect();
+    let named = |key: &str| {
+        let principals = strings(&source[key]).into_iter();
+        principals
+            .map(|principal| peer_is(principal, peer))
+            .collect()
+    };
+    match keys[..] {
+        ["principals"] => named("principals"),
+        ["notPrincipals"] => vec![json!({"not_id": any(named("notPrincipals"))})],
+        _ => panic!("{keys:?}"),
+    }
 }
 
 fn peer_is(principal: &str, peer: PeerOf) -> Value {

@@ -107,6 +107,8 @@ impl Plan<'_> {
                 "clusters": [self.cluster(directory)],
             },
         });
+        let listener = &mut bootstrap["static_resources"]["listeners"][0];
+        self.istiod.patch_listener(listener);
         if self.istiod.kind == Kind::Waypoint {
             tunnel::end(&mut bootstrap);
         }

@@ -46,6 +46,14 @@ impl Release {
         }
     }
 
+    /// What its operator adds to the overlay.
+    pub(super) fn components(self) -> &'static [&'static str] {
+        match self.minor {
+            ..31 => &["before-1.31"],
+            31.. => &[],
+        }
+    }
+
     /// The name of the filter in Envoy and of its resource in ECDS. From 1.30 on Istio translates a WasmPlugin.
     pub(super) fn resource_name(self, plugin: &Plugin) -> String {
         let name = plugin.qualified_name();

@@ -66,19 +66,23 @@ async fn one_connection_of_the_ingress_carries_many_users_and_mixes_none() {
     }
 }
 
-/// Istio's gateways resume TLS sessions; then Envoy does not say that it validated the certificate.
+/// Istio's gateways resume TLS sessions, and then Envoy does not say that it validated the certificate. The shipped
+/// ingress does not.
 #[tokio::test]
-async fn a_user_on_a_resumed_session_is_still_that_user() {
+async fn a_user_who_offers_a_session_makes_a_full_handshake_and_is_that_user() {
     for release in RELEASES {
         let (mesh, _sidecar, ingress) = mesh(release).await;
-        let alice = mesh.user(&ingress, ALICE).tls13().resuming();
-        let mut resumed = 0;
-        for _ in 0..4 {
-            let mut connection = alice.connect().await.unwrap();
-            resumed += u32::from(connection.resumed());
-            assert_user(&connection.get("/").await.unwrap().gateway(), ALICE);
+        for alice in [
+            mesh.user(&ingress, ALICE).tls12(),
+            mesh.user(&ingress, ALICE).tls13(),
+        ] {
+            let alice = alice.resuming();
+            for _ in 0..3 {
+                let mut connection = alice.connect().await.unwrap();
+                assert!(!connection.resumed(), "{release:?}");
+                assert_user(&connection.get("/").await.unwrap().gateway(), ALICE);
+            }
         }
-        assert!(resumed > 0, "{release:?}: nothing was resumed");
     }
 }
 
@@ -108,7 +112,6 @@ async fn a_user_who_writes_identity_headers_stays_who_they_are() {
     let free = ["x-organization", "x-tenant", "x-role"];
     for line in lines() {
         let name = line.split(':').next().unwrap();
-        let is_refused = name.contains('_');
         let name = name.to_ascii_lowercase().replace('_', "-");
         if free.contains(&name.as_str()) {
             continue;
@@ -118,7 +121,7 @@ async fn a_user_who_writes_identity_headers_stays_who_they_are() {
             upgrade_bytes("/ws", ["Connection: upgrade", &line]),
         ] {
             let status = alice.raw(&request).await.unwrap().status;
-            assert_eq!(status == 400, is_refused, "{status} {line}");
+            assert!(matches!(status, 101 | 200), "{status} {line}");
         }
     }
     let received = mesh.application.received();
@@ -181,8 +184,9 @@ async fn a_user_whose_certificate_forges_elements_is_refused_or_themselves() {
         // The ingress itself does not look at the SANs.
         let denied = ingress.envoy.stats("mtls_identity.deny").await;
         assert!(!denied.contains("forwarded_ambiguous: 1"), "{denied}");
+        // And writes none of them into what the sidecar reads.
         let ambiguous = "wasmcustom.mtls_identity.deny.forwarded_ambiguous";
-        assert!(sidecar.envoy.stat(ambiguous).await > Some(0));
+        assert!(sidecar.envoy.stat(ambiguous).await.unwrap_or(0) == 0);
     }
 }
 

@@ -1,0 +1,319 @@
+//! The order of work on a request: strip, decide, set. Envoy and the command `explain` both run through it.
+
+use std::rc::Rc;
+
+use crate::certificate::Timestamp;
+use crate::decide::client::ConnectionClient;
+use crate::decide::decision::{Decision, Denial, Evidence, Permit};
+use crate::decide::filter::{Filter, Outcome};
+use crate::decide::headers::Headers;
+use crate::decide::policy::{Check, Request};
+use crate::limit::{Allowance, Charge};
+use crate::reason::Reason;
+use crate::request::{
+    McpHeadError, McpMessage, RequestHead, RequestPath, check_mcp_head, mcp_headers_agree,
+};
+use crate::rules::Message;
+
+/// The body of a request, as far as it is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Body<'a> {
+    /// There is none.
+    None,
+    /// It is still to come.
+    Coming,
+    /// All of it.
+    Whole(&'a [u8]),
+    /// More than `mcp.max_body`.
+    TooLong,
+}
+
+/// What is to be done with a request now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "nearly every request is decided at once, and a box would cost each of them"
+)]
+pub enum Step<'p> {
+    /// It is decided.
+    Done(Outcome<'p>),
+    /// Its body decides: the request is held until the body is whole.
+    Hold,
+}
+
+/// What a decision needs, but for the body.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    head: &'a RequestHead<'a>,
+    path: &'a RequestPath<'a>,
+    now: Timestamp,
+    client: &'a ConnectionClient,
+}
+
+impl<'a> Asked<'a> {
+    fn with<'b>(&self, message: Message<'b>) -> Request<'b>
+    where
+        'a: 'b,
+    {
+        Request {
+            now: self.now,
+            method: self.head.first(":method"),
+            path: self.path,
+            head: *self.head,
+            message,
+        }
+    }
+}
+
+/// Why a body is no message, and the rule that is broken.
+type Broken = (Reason, String);
+
+impl Filter {
+    /// Decides on a request without a body, as [`Filter::step`] does.
+    pub fn decide(
+        &self,
+        head: &RequestHead<'_>,
+        now: Timestamp,
+        client: &ConnectionClient,
+        charge: impl FnMut(&Charge<'_>) -> Result<Allowance, Reason>,
+    ) -> Outcome<'_> {
+        match self.step(head, Body::None, now, client, charge) {
+            Step::Done(outcome) => outcome,
+            Step::Hold => Outcome::refused(Reason::InternalError),
+        }
+    }
+
+    /// Decides on a request and writes its headers, or says that its body must be there first. A pure function of its
+    /// arguments; `charge` is asked last, of a request that nothing else refuses.
+    ///
+    /// On `mcp.paths` what needs no body is decided at the head, so that nobody who is refused anyway has a body held. When
+    /// the body is whole, everything is asked again.
+    pub fn step(
+        &self,
+        head: &RequestHead<'_>,
+        body: Body<'_>,
+        now: Timestamp,
+        client: &ConnectionClient,
+        mut charge: impl FnMut(&Charge<'_>) -> Result<Allowance, Reason>,
+    ) -> Step<'_> {
+        let mut connection = head.values("connection");
+        if connection.any(|value| self.headers.is_named_by(value)) {
+            let evidence = Evidence {
+                peer: client.direct.clone().ok(),
+                ..Evidence::default()
+            };
+            let reason = Reason::MalformedRequest;
+            return Step::Done(Outcome::denied(Denial { reason, evidence }));
+        }
+        let path = head.path();
+        let asked = Asked {
+            head,
+            path: &path,
+            now,
+            client,
+        };
+        if !self.mcp.covers(&path) {
+            return Step::Done(self.finish(&asked, Message::None, &mut charge));
+        }
+        if head.is_upgrade() {
+            return Step::Done(self.finish(&asked, Message::Any, &mut charge));
+        }
+        Step::Done(match body {
+            Body::None if head.first(":method") != b"POST" => {
+                self.finish(&asked, Message::None, &mut charge)
+            }
+            Body::Coming => match self.refused_at_head(&asked, &mut charge) {
+                Some(outcome) => outcome,
+                None => return Step::Hold,
+            },
+            Body::None | Body::Whole(_) | Body::TooLong => match read(head, body) {
+                Ok(message) => self.finish(&asked, Message::Read(&message), &mut charge),
+                Err(broken) => self.broken(&asked, broken, &mut charge),
+            },
+        })
+    }
+
+    /// The outcome of a request that no body could save; none for one whose body must be read.
+    fn refused_at_head(
+        &self,
+        asked: &Asked<'_>,
+        charge: &mut impl FnMut(&Charge<'_>) -> Result<Allowance, Reason>,
+    ) -> Option<Outcome<'_>> {
+        let permit = match self
+            .policy
+            .decide(&asked.with(Message::Unread), asked.client)
+        {
+            Decision::Allow(permit) => permit,
+            Decision::Deny(denial) => return Some(Outcome::denied(denial)),
+        };
+        let mut ask = |due: &Charge<'_>| {
+            charge(&Charge {
+                is_question: true,
+                ..*due
+            })
+        };
+        let limited = self.limit(permit, Rc::default(), Message::Unread, &mut ask);
+        if limited.decision.reason().is_some() {
+            return Some(limited);
+        }
+        let broken = check_mcp_head(asked.head, self.mcp.max_body).err()?;
+        let reason = match broken {
+            McpHeadError::TooLarge => Reason::McpTooLarge,
+            McpHeadError::ContentType | McpHeadError::ContentEncoding => Reason::MalformedMcp,
+        };
+        Some(self.broken(asked, (reason, broken.detail().to_owned()), charge))
+    }
+
+    /// The outcome of a request whose body is no message. Where that is only observed, the body may be any message.
+    fn broken(
+        &self,
+        asked: &Asked<'_>,
+        (reason, detail): Broken,
+        charge: &mut impl FnMut(&Charge<'_>) -> Result<Allowance, Reason>,
+    ) -> Outcome<'_> {
+        if self.policy.observes(Check::Mcp) {
+            let mut outcome = self.finish(asked, Message::Any, charge);
+            if let Decision::Allow(permit) = &mut outcome.decision {
+                permit.observe(reason);
+            }
+            return outcome;
+        }
+        match self
+            .policy
+            .decide(&asked.with(Message::Unread), asked.client)
+        {
+            Decision::Deny(denial) => Outcome::denied(denial),
+            Decision::Allow(permit) => {
+                let mut denial = permit.withdraw(reason);
+                denial.evidence.detail = Some(detail.into());
+                Outcome::denied(denial)
+            }
+        }
+    }
+
+    /// Decides on a request of which everything is known.
+    fn finish(
+        &self,
+        asked: &Asked<'_>,
+        message: Message<'_>,
+        charge: &mut impl FnMut(&Charge<'_>) -> Result<Allowance, Reason>,
+    ) -> Outcome<'_> {
+        let request = asked.with(message);
+        let carried = match message {
+            Message::Read(message) => Some(message.clone()),
+            Message::None | Message::Unread | Message::Any => None,
+        };
+        let mut permit = match self.policy.decide(&request, asked.client) {
+            Decision::Allow(permit) => permit,
+            Decision::Deny(mut denial) => {
+                denial.evidence.message = carried;
+                return Outcome::denied(denial);
+            }
+        };
+        if let Some(message) = carried {
+            permit.carry(message);
+        }
+        match permit.headers(&self.headers) {
+            Ok(headers) => self.limit(permit, headers, message, charge),
+            Err(reason) => Outcome::denied(permit.withdraw(reason)),
+        }
+    }
+
+    fn limit<'p>(
+        &'p self,
+        mut permit: Permit<'p>,
+        headers: Rc<Headers>,
+        message: Message<'_>,
+        charge: &mut impl FnMut(&Charge<'_>) -> Result<Allowance, Reason>,
+    ) -> Outcome<'p> {
+        let allowance = match self.charge(&permit, message, charge) {
+            Ok(allowance) => allowance,
+            Err(reason) => return Outcome::denied(permit.withdraw(reason)),
+        };
+        let is_limited = allowance.is_some_and(|allowance| !allowance.is_allowed());
+        if is_limited && !self.policy.observes(Check::RateLimit) {
+            let denied = Outcome::denied(permit.withdraw(Reason::RateLimited));
+            return Outcome {
+                allowance,
+                ..denied
+            };
+        }
+        if is_limited {
+            permit.observe(Reason::RateLimited);
+        }
+        Outcome {
+            decision: Decision::Allow(permit),
+            headers,
+            allowance,
+        }
+    }
+
+    /// Charges each budget of a request. Where there are several, all are asked first, so that a request which one of them
+    /// refuses spends nothing of the others. Returns what is left of the budget that refuses, or else of the first.
+    fn charge(
+        &self,
+        permit: &Permit<'_>,
+        message: Message<'_>,
+        charge: &mut impl FnMut(&Charge<'_>) -> Result<Allowance, Reason>,
+    ) -> Result<Option<Allowance>, Reason> {
+        let user = permit.identity().map(|identity| &identity.user);
+        let quota = match permit.checks() {
+            Some(checks) => checks.quota,
+            None => self.limits.anonymous,
+        };
+        let all = quota.map(|quota| (quota, None));
+        let of_message: Vec<_> = match message {
+            Message::Read(message) => self.limits.mcp_limits(message).collect(),
+            Message::Any => self.limits.mcp.iter().collect(),
+            Message::None | Message::Unread => Vec::new(),
+        };
+        let of_message = of_message
+            .iter()
+            .map(|limit| (limit.quota, Some(&limit.messages)));
+        let due: Vec<_> = all.into_iter().chain(of_message).collect();
+        let questions: &[bool] = if due.len() > 1 {
+            &[true, false]
+        } else {
+            &[false]
+        };
+        let mut first = None;
+        for &is_question in questions {
+            for &(quota, messages) in &due {
+                let allowance = charge(&Charge {
+                    user,
+                    quota,
+                    messages,
+                    is_question,
+                })?;
+                if !allowance.is_allowed() {
+                    return Ok(Some(allowance));
+                }
+                if !is_question {
+                    first = first.or(Some(allowance));
+                }
+            }
+        }
+        Ok(first)
+    }
+}
+
+/// The message that a body is.
+fn read(head: &RequestHead<'_>, body: Body<'_>) -> Result<McpMessage, Broken> {
+    let bytes = match body {
+        Body::Whole(bytes) => bytes,
+        Body::None | Body::Coming => &[],
+        Body::TooLong => {
+            let detail = "the body is longer than mcp.max_body".to_owned();
+            return Err((Reason::McpTooLarge, detail));
+        }
+    };
+    let message = McpMessage::parse(bytes);
+    let message = message.map_err(|error| (Reason::MalformedMcp, error.to_string()))?;
+    match mcp_headers_agree(head, &message) {
+        true => Ok(message),
+        false => {
+            let detail = "Mcp-Method or Mcp-Name says something else than the body".to_owned();
+            Err((Reason::McpHeaderMismatch, detail))
+        }
+    }
+}

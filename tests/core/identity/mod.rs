@@ -1,0 +1,5 @@
+//! Who a peer is.
+
+mod forwarded;
+mod names;
+mod normal_form;

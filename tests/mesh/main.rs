@@ -1,0 +1,55 @@
+//! The overlays of `istio/` on a real istiod: `cargo test --locked --features mesh --test mesh`.
+//!
+//! A world is etcd, the API server, istiod, a registry, and Pods with Istio's agent and Envoy, each in a network
+//! namespace of its own. What nodes and controllers would do is played; [`differences`] says where the world is not a
+//! mesh of Istio's own images.
+//!
+//! Not among the tests of `cargo test`, because it builds Istio and Kubernetes (`build.sh`) and needs root.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "a test fails by panicking, and lives in real time"
+)]
+#![allow(
+    dead_code,
+    reason = "the harness serves the tests of tests/e2e as well"
+)]
+
+#[path = "../e2e/harness/mod.rs"]
+mod harness;
+
+#[path = "../istio/manifests.rs"]
+mod manifests;
+
+#[path = "../contextforge/python.rs"]
+mod python;
+
+mod caller;
+mod cluster;
+mod differences;
+mod network;
+mod overlay;
+mod pod;
+mod proxy;
+mod release;
+mod tools;
+mod world;
+
+mod admission;
+mod changes;
+mod contextforge;
+mod failures;
+mod lines;
+mod order;
+mod overlays;
+mod people;
+mod played;
+mod rows;
+mod tenants;
