@@ -35,12 +35,13 @@ pub(crate) struct Table {
 }
 
 /// Of whom the ratio to whom is told.
-const RATIOS: [(&str, &str); 5] = [
+const RATIOS: [(&str, &str); 6] = [
     ("default", "lua_guide"),
     ("full", "lua_full"),
     ("full", "envoy_native"),
     ("full_logged", "lua_full_logged"),
     ("full_logged", "envoy_native_logged"),
+    ("upstream_last_word", "upstream_default"),
 ];
 
 impl Table {

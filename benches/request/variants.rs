@@ -17,6 +17,8 @@ pub(crate) struct Variant {
     pub(crate) name: String,
     filters: Vec<Value>,
     access_log: Option<Value>,
+    upstream: bool,
+    last_word: bool,
 }
 
 /// The rows of `filters.yaml` in their order, for a client with these credentials.
@@ -63,7 +65,45 @@ fn variant(name: String, row: &Value) -> Variant {
         name,
         filters,
         access_log: row.get("access_log").map(access_log),
+        upstream: row.get("upstream").is_some(),
+        last_word: row.get("last_word").is_some(),
     }
+}
+
+/// In place of the direct response another listener of the same Envoy, which gives it.
+fn send_on(envoy: &mut Value, socket: &Path) {
+    let socket = json!({"pipe": {"path": socket}});
+    let resources = &mut envoy["static_resources"];
+    let mut upstream = resources["listeners"][0].clone();
+    upstream["name"] = json!("upstream");
+    upstream["address"] = socket.clone();
+    let chain = &mut upstream["filter_chains"][0];
+    chain.as_object_mut().unwrap().remove("transport_socket");
+    let hcm = &mut resources["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"];
+    hcm["route_config"]["virtual_hosts"][0]["routes"] =
+        json!([{"match": {"prefix": "/"}, "route": {"cluster": "upstream"}}]);
+    resources["listeners"]
+        .as_array_mut()
+        .unwrap()
+        .push(upstream);
+    let endpoint = json!({"lb_endpoints": [{"endpoint": {"address": socket}}]});
+    resources["clusters"] = json!([{
+        "name": "upstream",
+        "type": "STATIC",
+        "load_assignment": {"cluster_name": "upstream", "endpoints": [endpoint]},
+    }]);
+}
+
+/// The last word as it is shipped.
+fn last_word() -> Map<String, Value> {
+    let shipped = include_str!("../../envoy/envoy.yaml");
+    let shipped: Value = serde_yaml_ng::from_str(shipped).unwrap();
+    let hcm = &shipped["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0];
+    let routes = &hcm["typed_config"]["route_config"];
+    let keys = ["request_headers_to_remove", "request_headers_to_add"];
+    keys.map(|key| (key.to_owned(), routes[key].clone()))
+        .into_iter()
+        .collect()
 }
 
 /// The row's own, else `WASM` in the environment, else the filter as the sources are now.
@@ -129,9 +169,16 @@ impl Variant {
             },
         });
         let mut value: Value = serde_yaml_ng::from_str(include_str!("envoy.yaml")).unwrap();
+        if self.upstream {
+            send_on(&mut value, &directory.join("upstream.sock"));
+        }
         let chain = &mut value["static_resources"]["listeners"][0]["filter_chains"][0];
         chain["transport_socket"]["typed_config"] = tls;
         let hcm = &mut chain["filters"][0]["typed_config"];
+        if self.last_word {
+            let routes = hcm["route_config"].as_object_mut().unwrap();
+            routes.extend(last_word());
+        }
         hcm["access_log"] = self.access_log.iter().cloned().collect();
         let filters = hcm["http_filters"].as_array_mut().unwrap();
         filters.splice(0..0, self.filters.iter().cloned());

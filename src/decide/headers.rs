@@ -13,12 +13,14 @@ use crate::request::{Fold, HeaderName, starts_with};
 /// The longest value that is set, in bytes. A longer one is refused, never cut.
 pub const MAXIMUM_VALUE: usize = 8 * 1024;
 
-/// Names that are always owned: those that gateways read identities from.
-const ALWAYS_OWNED: [&str; 4] = [
+/// Names that are always owned: those that gateways read identities from, and the one into which the shipped listeners
+/// copy a character of what they have removed.
+const ALWAYS_OWNED: [&str; 5] = [
     "x-authenticated-user",
     "x-user-organization",
     "client-cert",
     "client-cert-chain",
+    "x-claimed-identity",
 ];
 
 /// The prefix of names that are always owned.
@@ -187,6 +189,7 @@ mod tests {
             "x~ssl~client~verify",
             "x.user",
             "x-ssl-client-",
+            "X-Claimed-Identity",
         ] {
             assert!(rules.is_owned(owned.as_bytes()), "{owned}");
         }

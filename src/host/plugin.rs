@@ -14,7 +14,7 @@ use crate::decide::{
 };
 use crate::limit::{Charge, Nanoseconds};
 use crate::reason::Reason;
-use crate::report::{self, Counter, LogLimit};
+use crate::report::{self, Counter, EarlyRemoval, LogLimit};
 use crate::request::RequestHead;
 
 use super::attributes::{attribute, connection_id, now, read_direct_peer, timestamp};
@@ -41,6 +41,7 @@ pub(super) struct Plugin {
     /// Log lines of denials have a limit of their own, so that lines of allowed requests cannot push them out.
     denials: RefCell<LogLimit>,
     others: RefCell<LogLimit>,
+    early_removal: Cell<EarlyRemoval>,
     /// The memory of the record before: each record is written in the place of the former.
     former_record: Cell<Vec<u8>>,
 }
@@ -79,6 +80,7 @@ impl Plugin {
             connections: RefCell::default(),
             denials: RefCell::default(),
             others: RefCell::default(),
+            early_removal: Cell::default(),
             former_record: Cell::default(),
         }
     }
@@ -90,6 +92,7 @@ impl Plugin {
         };
         let head = RequestHead::read(&map).filter(|head| !head.is_empty());
         let head = head.ok_or_else(|| self.refuse_unread())?;
+        self.warn_of_late_removal(&head, timestamp(now));
         let body = if end_of_stream {
             Body::None
         } else {
@@ -182,6 +185,16 @@ impl Plugin {
     fn refuse_unread(&self) -> Refusal {
         self.metrics.count(Counter::Deny(Reason::InternalError));
         Refusal::new(Reason::InternalError)
+    }
+
+    /// Says in the log that the listener in front of the filter lacks the early removal.
+    fn warn_of_late_removal(&self, head: &RequestHead<'_>, now: Timestamp) {
+        let mut early_removal = self.early_removal.get();
+        let warning = |name| early_removal.warning(name, now);
+        if let Some(text) = head.names().find_map(warning) {
+            log::warn!("{text}");
+            self.early_removal.set(early_removal);
+        }
     }
 
     fn strip(&self, map: MapType, head: &RequestHead<'_>) -> Result<(), Reason> {

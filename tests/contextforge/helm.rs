@@ -13,11 +13,15 @@ use crate::settings;
 
 /// What the guide shows of the chart's values, of that which is set here.
 const CHART: [&str; 3] = ["ingress", "secret", "config"];
-/// The settings that the chart has under `config`, which it reads after `secret`; and one that it has not.
-const IN_CONFIG: [&str; 3] = [
+/// The settings that the chart has under `config`, which it reads after `secret`; and some that it has not.
+const IN_CONFIG: [&str; 7] = [
     "CSRF_EXEMPT_PATHS",
     "ENVIRONMENT",
     "PERMISSION_AUDIT_ENABLED",
+    "SSRF_ALLOWED_NETWORKS",
+    "SSRF_ALLOW_LOCALHOST",
+    "SSRF_ALLOW_PRIVATE_NETWORKS",
+    "SSRF_BLOCKED_HOSTS",
 ];
 
 fn documents(text: &str) -> Vec<Value> {
@@ -57,6 +61,18 @@ fn the_values_are_the_shipped_settings_where_the_chart_looks_for_them() {
     assert_eq!(config, IN_CONFIG);
     let mut all = of("secret");
     all.extend(of("config"));
+    // Only there has the gateway a Service, by which it could call itself around Envoy.
+    let blocked = all.remove("SSRF_BLOCKED_HOSTS").unwrap();
+    let blocked: Vec<String> = serde_json::from_str(&blocked).unwrap();
+    let service = "mcp-gateway-mcp-stack-mcpgateway";
+    for suffix in [
+        "",
+        ".mcp-gateway",
+        ".mcp-gateway.svc",
+        ".mcp-gateway.svc.cluster.local",
+    ] {
+        assert!(blocked.contains(&format!("{service}{suffix}")), "{suffix}");
+    }
     assert_eq!(all, settings::shipped());
 }
 

@@ -52,3 +52,37 @@ async fn the_gateway_calls_nobody_on_the_loopback_that_it_shares_with_envoy() {
         assert_eq!(refused.status, 422, "{host}: {refused:?}");
     }
 }
+
+/// What somebody is told who registers a server with a user header of its own.
+async fn registered(site: &Site, url: &str) -> u16 {
+    let server = json!({
+        "name": "itself",
+        "url": url,
+        "transport": "STREAMABLEHTTP",
+        "auth_type": "authheaders",
+        "auth_headers": [{"key": "X-SSL-Client-S-DN-CN", "value": ADMIN}],
+    });
+    let admin = site.client(ADMIN);
+    let answer = admin.send(script("/v1/gateways", &server)).await;
+    answer.unwrap().status
+}
+
+/// The addresses of its MCP servers are allowed, and its own is among them.
+#[tokio::test]
+async fn the_gateway_does_not_call_itself_where_its_own_address_is_blocked() {
+    let allowed = r#"SSRF_ALLOWED_NETWORKS=["127.0.0.0/8"]"#;
+    let blocked = r#"SSRF_BLOCKED_NETWORKS=["127.0.0.1/32"]"#;
+    let localhost = "SSRF_ALLOW_LOCALHOST=true";
+    for (settings, is_refused) in [
+        (&[allowed, localhost, blocked][..], true),
+        (&[allowed, localhost], false),
+        (&[allowed], true),
+    ] {
+        let gateway = ContextForge::start(settings).await;
+        let site = in_front_of(gateway.address(), Fixture::new()).await;
+        let url = format!("http://127.0.0.1:{}/mcp", gateway.address().port());
+        let status = registered(&site, &url).await;
+        // Without the block it calls itself, as whoever the header says.
+        assert_eq!(status == 422, is_refused, "{settings:?}: {status}");
+    }
+}

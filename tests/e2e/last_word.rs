@@ -1,12 +1,17 @@
 //! The last word: the route configuration writes the filter's headers once more, from filter state that no route can
 //! write. So no route makes anybody somebody else.
 
+mod writers;
+
 use serde_json::{Value, json};
 
+use crate::harness::Fixture;
 use crate::harness::bootstrap::Bootstrap;
-use crate::harness::forged::{FORGED, assert_nobody, assert_only_user};
-use crate::harness::gateway::{USER, VERIFY};
-use crate::harness::{Fixture, Site};
+use crate::harness::client::Client;
+use crate::harness::forged::{FORGED, assert_nobody, assert_nothing_forged, assert_only_user};
+use crate::harness::gateway::Received;
+
+use writers::{REDIRECTED, WEIGHTED, Writer};
 
 const ALICE: &str = "alice@example.com";
 
@@ -21,7 +26,7 @@ fn overwrite(name: &str, value: &str) -> Value {
     })
 }
 
-/// These headers are written once more by the route configuration.
+/// These headers are written once more by the route configuration, beside what it is shipped with.
 fn last_word(envoy: &mut Bootstrap, names: &[&str]) {
     let state = |name: &str| {
         // In a header's value `%` begins a command, but not inside of one.
@@ -30,60 +35,114 @@ fn last_word(envoy: &mut Bootstrap, names: &[&str]) {
             &format!("%FILTER_STATE(wasm.mtls_identity.{name}:PLAIN)%"),
         )
     };
-    let routes = &mut envoy.hcm()["route_config"];
-    routes["request_headers_to_remove"] = json!(names);
-    routes["request_headers_to_add"] = names.iter().map(|name| state(name)).collect();
+    let routes = envoy.route_config();
+    let removed = routes["request_headers_to_remove"].as_array_mut().unwrap();
+    removed.extend(names.iter().map(|name| json!(name)));
+    let added = routes["request_headers_to_add"].as_array_mut().unwrap();
+    added.extend(names.iter().map(|name| state(name)));
 }
 
-/// Every route writes what the filter owns.
-fn forging_routes(envoy: &mut Bootstrap) {
-    let hosts = &mut envoy.hcm()["route_config"]["virtual_hosts"];
-    for route in hosts[0]["routes"].as_array_mut().unwrap() {
-        let added = route["request_headers_to_add"].as_array().cloned();
-        let mut added = added.unwrap_or_default();
-        added.extend([overwrite(USER, FORGED), overwrite(VERIFY, FORGED)]);
-        route["request_headers_to_add"] = Value::Array(added);
-    }
+/// Each version on which somebody may run.
+const VERSIONS: [&str; 5] = ["1.36.2", "1.37.0", "1.38.2", "1.39.3", "1.40.0"];
+
+/// All writers at once, behind the filter or in place of it.
+fn fixture(version: &'static str) -> Fixture {
+    let fixture = Fixture::new()
+        .on(version)
+        .edit(Bootstrap::certificate_optional);
+    fixture.edit(|envoy| {
+        Writer::ALL
+            .into_iter()
+            .for_each(|writer| writer.write(envoy))
+    })
 }
 
-async fn site(shape: fn(&mut Bootstrap)) -> Site {
-    let fixture = Fixture::new().plugin(json!({"identity": {"missing": "strip"}}));
-    let fixture = fixture.edit(Bootstrap::certificate_optional);
-    fixture.edit(forging_routes).edit(shape).start().await
-}
-
-#[tokio::test]
-async fn a_route_cannot_make_a_client_somebody_else() {
-    let site = site(|envoy| last_word(envoy, &[USER, VERIFY])).await;
-    let client = site.client(ALICE);
+/// What the gateway heard of each way in which a request can come.
+async fn heard(client: Client) -> Vec<Received> {
+    let mut heard = Vec::new();
     for client in [client.clone(), client.http2()] {
-        assert_only_user(&client.get("/").await.unwrap().gateway(), ALICE);
+        for path in ["/", WEIGHTED, REDIRECTED] {
+            heard.push(client.get(path).await.unwrap().gateway());
+        }
         let mut socket = client.websocket("/ws", &[]).await.unwrap();
-        assert_only_user(&socket.opening().await, ALICE);
+        heard.push(socket.opening().await);
+    }
+    heard
+}
+
+#[tokio::test]
+async fn nobody_behind_the_filter_makes_a_client_somebody_else_on_any_version() {
+    for version in VERSIONS {
+        let fixture = fixture(version).plugin(json!({"identity": {"missing": "strip"}}));
+        let site = fixture.start().await;
+        for received in heard(site.client(ALICE)).await {
+            assert_only_user(&received, ALICE);
+        }
+        for received in heard(site.client_without_certificate()).await {
+            assert_nobody(&received);
+        }
     }
 }
 
 #[tokio::test]
-async fn a_route_cannot_make_a_client_without_a_certificate_anybody() {
-    let site = site(|envoy| last_word(envoy, &[USER, VERIFY])).await;
-    let client = site.client_without_certificate();
-    for client in [client.clone(), client.http2()] {
-        assert_nobody(&client.get("/").await.unwrap().gateway());
+async fn with_the_filter_taken_out_the_guard_lets_nobody_through_on_any_version() {
+    for version in VERSIONS {
+        let site = fixture(version).without_filter().start().await;
+        for client in [site.client(ALICE), site.client_without_certificate()] {
+            for client in [client.clone(), client.http2()] {
+                for path in ["/", WEIGHTED, REDIRECTED] {
+                    let answer = client.get(path).await.unwrap();
+                    assert_eq!(answer.status, 403, "{version} {path}");
+                }
+                let refused = client.websocket("/ws", &[]).await.err();
+                assert_eq!(refused.map(|answer| answer.status), Some(403), "{version}");
+            }
+        }
+        assert_eq!(site.gateway.received(), []);
     }
 }
 
 #[tokio::test]
-async fn without_the_last_word_a_route_makes_everybody_admin() {
-    let site = site(|_| ()).await;
-    let answer = site.client(ALICE).get("/").await.unwrap();
-    assert_eq!(answer.gateway().user(), [FORGED]);
+async fn with_filter_and_guard_taken_out_nothing_that_is_forged_arrives_on_any_version() {
+    for version in VERSIONS {
+        let fixture = fixture(version).without_filter();
+        let site = fixture.edit(Bootstrap::remove_guard).start().await;
+        for client in [site.client(ALICE), site.client_without_certificate()] {
+            for received in heard(client).await {
+                assert_nothing_forged(&received);
+                assert_eq!(received.owned(), [], "{version}");
+            }
+        }
+    }
+}
+
+/// Each writer is one that succeeds where nothing stands against it, so the tests above can fail.
+#[tokio::test]
+async fn without_the_last_word_each_writer_makes_everybody_admin() {
+    for writer in Writer::ALL {
+        let site = Fixture::new()
+            .edit(move |envoy| writer.write(envoy))
+            .edit(Bootstrap::remove_last_word)
+            .start()
+            .await;
+        let received = site
+            .client(ALICE)
+            .get(writer.path())
+            .await
+            .unwrap()
+            .gateway();
+        assert!(
+            received.user().contains(&FORGED),
+            "{writer:?}: {received:?}"
+        );
+    }
 }
 
 #[tokio::test]
 async fn the_state_of_one_request_is_none_of_the_next_on_its_connection() {
     let site = Fixture::new()
         .plugin(json!({"headers": {"set": {"x-issuer": "issuer", "x-mail": "san_email"}}}))
-        .edit(|envoy| last_word(envoy, &[USER, "x-issuer", "x-mail"]))
+        .edit(|envoy| last_word(envoy, &["x-issuer", "x-mail"]))
         .start()
         .await;
     for client in [site.client(ALICE), site.client(ALICE).http2()] {

@@ -19,6 +19,7 @@
 
 mod harness;
 
+mod attack;
 mod audit;
 mod certificate;
 mod certificates;
@@ -31,6 +32,7 @@ mod flood;
 mod forgery;
 mod hop_by_hop;
 mod hostile;
+mod http3;
 mod identity;
 mod istio;
 mod kubernetes;

@@ -9,7 +9,7 @@ use wasmi::{AsContextMut, Caller, Engine, Extern, Instance, Linker, Module, Stor
 
 use crate::harness::artifacts;
 use crate::harness::certs::Authority;
-use crate::harness::gateway::USER;
+use crate::harness::gateway::{USER, VERIFY};
 
 const ALICE: &str = "alice@example.com";
 
@@ -228,7 +228,7 @@ impl Vm {
     #[track_caller]
     fn assert_serves(&mut self) {
         assert_eq!(self.request(), (CONTINUE, None));
-        assert_eq!(self.store.data().added, [USER]);
+        assert_eq!(self.store.data().added, [USER, VERIFY]);
     }
 }
 
@@ -240,7 +240,8 @@ fn each_header_has_a_state_beside_it() {
     assert_eq!(states[&format!("mtls_identity.{USER}")], ALICE);
     let record: serde_json::Value = serde_json::from_str(&states["mtls_identity"]).unwrap();
     assert_eq!(record["user"], ALICE);
-    assert_eq!(states.len(), 2);
+    assert_eq!(states[&format!("mtls_identity.{VERIFY}")], "SUCCESS");
+    assert_eq!(states.len(), 3);
 }
 
 #[test]
@@ -265,7 +266,7 @@ fn a_record_that_cannot_be_written_decides_nothing() {
     for status in ODD {
         let outcome = vm.request_with("state mtls_identity", status);
         assert_eq!(outcome, (CONTINUE, None), "{status}");
-        assert_eq!(vm.store.data().added, [USER]);
+        assert_eq!(vm.store.data().added, [USER, VERIFY]);
     }
 }
 

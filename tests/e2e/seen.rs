@@ -22,7 +22,9 @@ impl Envoy {
         let whole = log.rfind('\n').map_or("", |end| &log[..end]);
         let lines = whole.split('\n').filter_map(|line| {
             let (_, said) = line.split_once(OF_THE_FILTER)?;
-            let json = &said[said.find(" mtls_identity: {")?..];
+            let json = [" mtls_identity_vm: {", " mtls_identity: {"];
+            let json = json.into_iter().find_map(|begin| said.find(begin));
+            let json = &said[json?..];
             Some(&json[json.find('{')?..])
         });
         lines

@@ -130,6 +130,30 @@ impl Bootstrap {
         self.plugin()["configuration"] = json!({"@type": STRING_VALUE, "value": text});
     }
 
+    /// What `envoy.yaml` says to change for an older version.
+    pub(crate) fn suit(&mut self, version: &str) {
+        let minor: u32 = version.split('.').nth(1).unwrap().parse().unwrap();
+        if minor <= 38 && self.plugin_if_any().is_some() {
+            self.overlay_plugin(&json!({"certificate": {"validation": "listener"}}));
+        }
+        if minor <= 37 {
+            self.hcm()["forward_client_cert_details"] = json!("SANITIZE_SET");
+            self.hcm()["set_current_client_cert_details"] = json!({"cert": true});
+        }
+    }
+
+    /// The route configuration.
+    pub(crate) fn route_config(&mut self) -> &mut Value {
+        &mut self.hcm()["route_config"]
+    }
+
+    /// The last word of the route configuration.
+    pub(crate) fn remove_last_word(&mut self) {
+        let routes = self.route_config().as_object_mut().unwrap();
+        routes.remove("request_headers_to_remove").unwrap();
+        routes.remove("request_headers_to_add").unwrap();
+    }
+
     pub(crate) fn remove_filter(&mut self) {
         self.http_filters()
             .retain(|filter| !has_type(filter, ".Wasm"));

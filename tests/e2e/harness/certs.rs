@@ -7,8 +7,8 @@ use data_encoding::{BASE64, HEXLOWER};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer,
-    DistinguishedName, DnType, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, PublicKeyData,
-    RevokedCertParams, SerialNumber,
+    DistinguishedName, DnType, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P384_SHA384,
+    PublicKeyData, RevokedCertParams, SerialNumber,
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::leaf::{self, Leaf};
 
-/// A root CA with a P-256 key.
+/// A root CA, with a P-256 key unless it says otherwise.
 pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     name: Vec<u8>,
@@ -29,6 +29,16 @@ impl Authority {
 
     /// Two authorities of one name are still two: their keys differ.
     pub(crate) fn named(common_name: &str) -> Self {
+        Self::with_key(common_name, KeyPair::generate().unwrap())
+    }
+
+    /// One that signs on P-384.
+    pub(crate) fn on_p384() -> Self {
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).unwrap();
+        Self::with_key("Test CA", key)
+    }
+
+    fn with_key(common_name: &str, key: KeyPair) -> Self {
         let mut params = CertificateParams::default();
         params.distinguished_name = DistinguishedName::new();
         params
@@ -36,7 +46,6 @@ impl Authority {
             .push(DnType::CommonName, common_name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let key = KeyPair::generate().unwrap();
         Self {
             issuer: CertifiedIssuer::self_signed(params, key).unwrap(),
             name: leaf::name([leaf::common_name(common_name)]),
@@ -49,6 +58,11 @@ impl Authority {
 
     pub(crate) fn pem(&self) -> String {
         self.issuer.pem()
+    }
+
+    /// The private key.
+    pub(crate) fn key_pem(&self) -> String {
+        self.issuer.key().serialize_pem()
     }
 
     /// For `localhost` and 127.0.0.1.
@@ -128,6 +142,14 @@ impl Credentials {
 
     pub(crate) fn certificate(&self) -> &CertificateDer<'static> {
         &self.certificate
+    }
+
+    /// The same key with this certificate.
+    pub(crate) fn with_certificate(&self, der: Vec<u8>) -> Self {
+        Self {
+            certificate: der.into(),
+            key: KeyPair::from_pem(&self.key_pem()).unwrap(),
+        }
     }
 
     pub(crate) fn pem(&self) -> String {

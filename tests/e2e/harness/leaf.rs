@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use rcgen::{KeyPair, PublicKeyData, SigningKey};
+use rcgen::{KeyPair, PKCS_ECDSA_P384_SHA384, PublicKeyData, SigningKey};
 
 use super::der;
 
@@ -14,6 +14,7 @@ pub(crate) const SERVER_AUTH: &str = "1.3.6.1.5.5.7.3.1";
 pub(crate) const CLIENT_AUTH: &str = "1.3.6.1.5.5.7.3.2";
 
 const ECDSA_WITH_SHA256: &str = "1.2.840.10045.4.3.2";
+const ECDSA_WITH_SHA384: &str = "1.2.840.10045.4.3.3";
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// One AttributeTypeAndValue of a name.
@@ -199,18 +200,19 @@ impl Leaf {
 
     /// The certificate of `key` as DER, signed with ECDSA by `signer` in the name of `issuer`.
     pub(crate) fn sign(&self, key: &KeyPair, issuer: &[u8], signer: &impl SigningKey) -> Vec<u8> {
-        let to_be_signed = self.to_be_signed(key, issuer);
+        let algorithm = algorithm(signer);
+        let to_be_signed = self.to_be_signed(key, issuer, &algorithm);
         let signature = signer.sign(&to_be_signed).unwrap();
-        let certificate = der::sequence(&[to_be_signed, algorithm(), der::bit_string(&signature)]);
+        let certificate = der::sequence(&[to_be_signed, algorithm, der::bit_string(&signature)]);
         [certificate, self.trailing.clone()].concat()
     }
 
-    fn to_be_signed(&self, key: &KeyPair, issuer: &[u8]) -> Vec<u8> {
+    fn to_be_signed(&self, key: &KeyPair, issuer: &[u8], algorithm: &[u8]) -> Vec<u8> {
         let serial = self.serial.as_deref().unwrap_or(&key.der_bytes()[1..17]);
         let validity = der::sequence(&[der::time(self.not_before), der::time(self.not_after)]);
         let mut fields = vec![
             der::integer(serial),
-            algorithm(),
+            algorithm.to_vec(),
             issuer.to_vec(),
             validity,
             self.subject.clone(),
@@ -240,6 +242,10 @@ impl Leaf {
     }
 }
 
-fn algorithm() -> Vec<u8> {
-    der::sequence(&[der::oid(ECDSA_WITH_SHA256)])
+fn algorithm(signer: &impl PublicKeyData) -> Vec<u8> {
+    let is_p384 = signer.algorithm() == &PKCS_ECDSA_P384_SHA384;
+    der::sequence(&[der::oid(match is_p384 {
+        true => ECDSA_WITH_SHA384,
+        false => ECDSA_WITH_SHA256,
+    })])
 }

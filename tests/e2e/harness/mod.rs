@@ -86,6 +86,12 @@ impl Fixture {
         self
     }
 
+    /// Another one whose clients the listener trusts.
+    pub(crate) fn trusting(mut self, authority: Authority) -> Self {
+        self.authority = authority;
+        self
+    }
+
     /// The one whose clients the listener trusts.
     pub(crate) fn authority(&self) -> &Authority {
         &self.authority
@@ -100,6 +106,12 @@ impl Fixture {
     pub(crate) fn plugin_exactly(self, text: impl ToString) -> Self {
         let text = text.to_string();
         self.edit(move |bootstrap| bootstrap.configure_plugin(&text))
+    }
+
+    /// On this version, with what `envoy.yaml` says to change for it.
+    pub(crate) fn on(self, version: &'static str) -> Self {
+        self.envoy_version(version)
+            .edit(move |bootstrap| bootstrap.suit(version))
     }
 
     pub(crate) fn envoy_version(mut self, version: &'static str) -> Self {
