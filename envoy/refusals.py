@@ -29,7 +29,8 @@ def refusal(line):
     if record.get("decision") == "deny":
         # Who named nobody has at least a subject.
         return line["status"], record["reason"], record["user"] or line["subject"], request
-    if line.get("details") != "via_upstream" and line.get("status", 0) >= 400:
+    # A client of gRPC gets its refusals with status 200, so only the details tell.
+    if line.get("details", "via_upstream") not in ("via_upstream", None):
         return line["status"], line["details"], record.get("user") or line["subject"], request
     return None
 

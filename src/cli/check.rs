@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use mtls_identity::certificate::ComparableName;
 use mtls_identity::config::Configuration;
-use mtls_identity::rules::Action;
+use mtls_identity::rules::{Action, Revocations};
 use serde_json::Value;
 
 use super::configurations::{Complaint, ConfigurationFile};
@@ -86,6 +87,16 @@ impl Check {
     }
 }
 
+/// How many numbers are revoked. Those of an issuer are kept under its name in either order.
+fn revoked_serials(revoked: &Revocations) -> usize {
+    let names = revoked.serials.iter().map(|(name, numbers)| {
+        let reversed: ComparableName = name.iter().rev().cloned().collect();
+        let is_twice = reversed != *name && revoked.serials.get(&reversed) == Some(numbers);
+        numbers.len() * if is_twice { 1 } else { 2 }
+    });
+    names.sum::<usize>() / 2
+}
+
 /// What a configuration does, in a few words.
 fn summary(configuration: &Configuration, json: &str) -> String {
     let policy = &configuration.filter.policy;
@@ -101,11 +112,15 @@ fn summary(configuration: &Configuration, json: &str) -> String {
         "certificate revoked",
         "certificates revoked",
     );
-    // A serial number is kept for the issuer in either order.
     count(
-        policy.revoked.serials.len().div_ceil(2),
+        revoked_serials(&policy.revoked),
         "serial number revoked",
         "serial numbers revoked",
+    );
+    count(
+        policy.pins.required.len(),
+        "user must be pinned",
+        "users must be pinned",
     );
     if let Some(authorization) = &policy.authorization {
         let default = match authorization.default() {
@@ -121,6 +136,9 @@ fn summary(configuration: &Configuration, json: &str) -> String {
         .pointer("/rate_limit/default/rate")
         .and_then(Value::as_str);
     parts.extend(rate.map(|rate| format!("limit {rate}")));
+    if rate.is_none() && configuration.filter.limits.is_anybody_limited() {
+        parts.push("some are limited".to_owned());
+    }
     if !policy.observe.is_empty() {
         parts.push("some checks only observed".to_owned());
     }
