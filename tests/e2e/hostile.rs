@@ -8,11 +8,14 @@ use crate::harness::forged::filter_alone;
 use crate::harness::{Fixture, Site};
 use crate::seen::ask;
 
-const FIELDS: [&str; 13] = [
+const FIELDS: [&str; 16] = [
     "client",
     "decision",
+    "detail",
     "fingerprint",
     "issuer",
+    "mcp_method",
+    "mcp_name",
     "method",
     "observed",
     "path",
