@@ -35,8 +35,12 @@ for path in "$vectors"/x509/custom/{san_*,all_*,utf8_common_name,negative_serial
   seed certificate "$name" <"$work/der"
   subject "$work/der" | seed name "$name"
   element "$work/der" | seed forwarded "$name"
+  printf ':%s:' "$(base64 -w0 <"$work/der")" | seed client_cert "$name"
 done
 { element "$work/der" && printf ',' && element "$work/der"; } | seed forwarded two
+
+printf '\037\037tag:microsoft.com,2022-09-14:sid:S-1-5-21;x="y"\nDa.example.com\n' | seed xfcc tag
+printf '\077\004spiffe://a/b,By=c;Hash=0;Cert="\n' | seed xfcc json
 
 printf 'spiffe://cluster.local/ns/mcp/sa/gateway' | seed spiffe_id mesh
 printf 'spiffe://example.org' | seed spiffe_id domain

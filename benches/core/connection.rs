@@ -6,8 +6,7 @@ use criterion::Criterion;
 use mtls_identity::certificate::PeerCertificate;
 use mtls_identity::certificate::pem;
 use mtls_identity::config::Configuration;
-use mtls_identity::identity::DirectPeer;
-use mtls_identity::reason::Reason;
+use mtls_identity::identity::{DirectPeer, PeerError};
 use serde_json::{Map, Value, json};
 
 use crate::certs::Authority;
@@ -40,7 +39,7 @@ pub(crate) fn benchmarks(criterion: &mut Criterion) {
 }
 
 /// A peer whose certificate Envoy has validated.
-pub(crate) fn direct(pem: &str) -> Result<Option<DirectPeer>, Reason> {
+pub(crate) fn direct(pem: &str) -> Result<Option<DirectPeer>, PeerError> {
     DirectPeer::read(&validated(pem), None)
 }
 

@@ -70,18 +70,56 @@ pub fn it_names_nobody_in_two_ways(certificate: &Rc<PeerCertificate>) {
         name::is_written_so_that_it_can_be_read(name);
     }
     let peer = Peer::Certificate(Rc::clone(certificate));
-    for source in SOURCES {
+    for source in Source::ALL {
         for charset in [Charset::Ascii, Charset::Utf8] {
             let identity = rules(source, charset).identify(&peer);
             if let Ok(identity) = &identity {
                 assert_eq!(identity.source, source);
                 user::is_canonical(&identity.user, charset);
             }
+            let user = identity.ok().map(|it| it.user);
+            it_is_one_value_of_its_kind(source, certificate, user.as_ref());
             if source == Source::Cn {
-                it_is_its_one_common_name(certificate, identity.ok().map(|it| it.user));
+                it_is_its_one_common_name(certificate, user);
             }
         }
     }
+}
+
+/// The values that a source is about, as text; none for one that is about something else.
+fn values(source: Source, certificate: &PeerCertificate) -> Option<Vec<String>> {
+    let of_subject = |kind: AttributeType| {
+        let subject = certificate.subject().ok()?;
+        Some(subject.values(kind).map(ToString::to_string).collect())
+    };
+    let names = || certificate.subject_alt_name().ok();
+    match source {
+        Source::Cn => of_subject(AttributeType::COMMON_NAME),
+        Source::SubjectEmail => of_subject(AttributeType::EMAIL_ADDRESS),
+        Source::SubjectSerialNumber => of_subject(AttributeType::SERIAL_NUMBER),
+        Source::SubjectUid => of_subject(AttributeType::USER_ID),
+        Source::Upn => Some(names()?.upn().ok()?.to_vec()),
+        Source::Email => Some(names()?.email().ok()?.to_vec()),
+        Source::Dns => Some(names()?.dns().ok()?.to_vec()),
+        Source::Uri | Source::Spiffe => Some(names()?.uri().ok()?.to_vec()),
+        Source::Subject | Source::Fingerprint => None,
+    }
+}
+
+/// A user is the only value of its kind, in canonical form: so two people who differ in it are two users.
+fn it_is_one_value_of_its_kind(source: Source, certificate: &PeerCertificate, user: Option<&User>) {
+    if matches!(source, Source::Subject | Source::Fingerprint) {
+        return;
+    }
+    let Some(user) = user else { return };
+    match values(source, certificate).as_deref() {
+        Some([value]) => assert_eq!(Ok(user), User::parse(value, Charset::Utf8).as_ref()),
+        other => panic!("{user} of {other:?}"),
+    }
+    assert_eq!(
+        mtls_identity::identity::is_uri(user.as_str()),
+        matches!(source, Source::Uri | Source::Spiffe)
+    );
 }
 
 fn it_is_its_one_common_name(certificate: &PeerCertificate, user: Option<User>) {
@@ -106,17 +144,6 @@ fn it_is_its_one_common_name(certificate: &PeerCertificate, user: Option<User>) 
         "{user:?} of {name:?}"
     );
 }
-
-/// Every place where a name is looked for.
-pub const SOURCES: [Source; 7] = [
-    Source::Cn,
-    Source::Email,
-    Source::Dns,
-    Source::Uri,
-    Source::Spiffe,
-    Source::Subject,
-    Source::Fingerprint,
-];
 
 fn rules(source: Source, charset: Charset) -> IdentityRules {
     IdentityRules {

@@ -2,8 +2,10 @@
 //! one that returns says that its property holds.
 
 pub mod certificate;
+pub mod client_cert;
 pub mod forwarded;
 pub mod mapping;
 pub mod name;
 pub mod spiffe_id;
 pub mod user;
+pub mod xfcc;

@@ -59,7 +59,7 @@ pub fn encode(structure: &Structure) -> Vec<u8> {
     element(0x30, &structure.iter().map(relative).collect::<Vec<_>>())
 }
 
-fn element(tag: u8, contents: &[impl AsRef<[u8]>]) -> Vec<u8> {
+pub(super) fn element(tag: u8, contents: &[impl AsRef<[u8]>]) -> Vec<u8> {
     let contents: Vec<u8> = contents.iter().flat_map(AsRef::as_ref).copied().collect();
     let [.., high, low] = contents.len().to_be_bytes();
     let length = match contents.len() {

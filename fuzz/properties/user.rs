@@ -30,7 +30,7 @@ pub fn any_two(one: &str, other: &str) {
 
 /// What a name is by definition: what is no URI has no case; of a URI the scheme has none, the host, and the namespace of a
 /// URN.
-fn is_one_name(one: &str, other: &str) -> bool {
+pub fn is_one_name(one: &str, other: &str) -> bool {
     match (is_uri(one), is_uri(other)) {
         (false, false) => one.to_lowercase() == other.to_lowercase(),
         (true, true) => without_case(one) == without_case(other),

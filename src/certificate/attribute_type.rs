@@ -2,7 +2,8 @@
 
 use x509_parser::asn1_rs::Oid;
 use x509_parser::oid_registry::{
-    OID_X509_COMMON_NAME, OID_X509_ORGANIZATION_NAME, OID_X509_ORGANIZATIONAL_UNIT,
+    OID_PKCS9_EMAIL_ADDRESS, OID_USERID, OID_X509_COMMON_NAME, OID_X509_ORGANIZATION_NAME,
+    OID_X509_ORGANIZATIONAL_UNIT, OID_X509_SERIALNUMBER,
 };
 
 /// An attribute type, which is an OBJECT IDENTIFIER.
@@ -16,6 +17,13 @@ impl AttributeType {
     pub const ORGANIZATION: Self = Self(OID_X509_ORGANIZATION_NAME);
     /// `organizationalUnitName`, 2.5.4.11.
     pub const ORGANIZATIONAL_UNIT: Self = Self(OID_X509_ORGANIZATIONAL_UNIT);
+
+    /// `emailAddress`, 1.2.840.113549.1.9.1 (RFC 2985).
+    pub const EMAIL_ADDRESS: Self = Self(OID_PKCS9_EMAIL_ADDRESS);
+    /// `serialNumber`, 2.5.4.5.
+    pub const SERIAL_NUMBER: Self = Self(OID_X509_SERIALNUMBER);
+    /// `userid`, 0.9.2342.19200300.100.1.1 (RFC 4519 section 2.39).
+    pub const USER_ID: Self = Self(OID_USERID);
 
     /// The attribute type with this OBJECT IDENTIFIER, given by its DER without tag and length (X.690 section 8.19);
     /// none if the bytes are not one.

@@ -21,5 +21,5 @@ pub use name_text::{NameTextError, parse as parse_name};
 pub use peer_certificate::{CertificateError, MAXIMUM_DER, PeerCertificate};
 pub use serial_number::SerialNumber;
 pub use spiffe::{SpiffeId, SpiffeIdError};
-pub use subject_alt_name::{SubjectAltName, SubjectAltNameError};
+pub use subject_alt_name::{GeneralName, OtherName, SubjectAltName, SubjectAltNameError};
 pub use timestamp::Timestamp;

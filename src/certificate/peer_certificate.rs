@@ -17,7 +17,7 @@ use super::name::{AttributeValue, DistinguishedName, NameError};
 use super::pem::{self, PemError};
 use super::serial_number::SerialNumber;
 use super::spiffe::SpiffeId;
-use super::subject_alt_name::{SubjectAltName, SubjectAltNameError};
+use super::subject_alt_name::{self, GeneralName, SubjectAltName, SubjectAltNameError};
 use super::timestamp::Timestamp;
 
 /// The longest certificate that is read, in bytes of DER.
@@ -179,6 +179,15 @@ impl PeerCertificate {
     /// [`SubjectAltNameError`] when the extension cannot be read. One kind of names may be unreadable besides.
     pub fn subject_alt_name(&self) -> Result<&SubjectAltName, SubjectAltNameError> {
         self.subject_alt_name.as_ref().map_err(|&error| error)
+    }
+
+    /// The bytes of the names of a kind in the subjectAltName, also of those that cannot be read: what Envoy writes of
+    /// them. They are looked for in the DER with each call.
+    pub fn general_names(&self, kind: GeneralName) -> Vec<&[u8]> {
+        let fields = Fields::read(&self.der).ok();
+        let names = fields.and_then(|fields| fields.subject_alt_name);
+        let names = names.and_then(|names| subject_alt_name::contents_of(names, kind));
+        names.unwrap_or_default()
     }
 
     /// The SPIFFE ID, if it is the only URI (X509-SVID section 2); none if the URIs cannot be read.

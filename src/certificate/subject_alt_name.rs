@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use thiserror::Error;
 use x509_parser::asn1_rs::Tag;
 
+use super::attribute_type::AttributeType;
 use super::element::{DerError, Element};
 
 /// The most names of a subjectAltName.
@@ -25,9 +26,43 @@ pub enum SubjectAltNameError {
     /// rfc822Name, dNSName and URI are IA5String: ASCII.
     #[error("subjectAltName: an entry [{0}] that is not ASCII")]
     NotAscii(u32),
+    /// OtherName is a SEQUENCE of a type and a value.
+    #[error("subjectAltName: an otherName that is not a type and a value")]
+    OtherName,
+    /// The userPrincipalName is a UTF8String.
+    #[error("subjectAltName: a userPrincipalName that is no UTF8String")]
+    UserPrincipalName,
     /// iPAddress is 4 or 16 bytes.
     #[error("subjectAltName: an iPAddress of {0} bytes, expected 4 or 16")]
     IpAddress(usize),
+}
+
+/// The kinds of names whose text other programs write as it stands in the certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GeneralName {
+    /// dNSName.
+    Dns,
+    /// uniformResourceIdentifier.
+    Uri,
+}
+
+/// The bytes of all names of a kind in the value of the extension, in the order of the DER, whatever the bytes are. None
+/// for an extension that is not DER: a reader of the whole finds no name in it.
+pub(super) fn contents_of(der: &[u8], kind: GeneralName) -> Option<Vec<&[u8]>> {
+    let number = match kind {
+        GeneralName::Dns => 2,
+        GeneralName::Uri => 6,
+    };
+    let entries = Element::only(der).ok()?.expect(Tag::Sequence).ok()?;
+    let entries: Vec<_> = entries.children().collect::<Result<_, _>>().ok()?;
+    let of_kind = |entry: &&Element<'_>| entry.context_specific() == Some((number, false));
+    Some(
+        entries
+            .iter()
+            .filter(of_kind)
+            .map(Element::contents)
+            .collect(),
+    )
 }
 
 /// The names of one kind in the order of the DER, or why one of them cannot be read.
@@ -41,6 +76,45 @@ pub struct SubjectAltName {
     dns: Names<String>,
     uri: Names<String>,
     ip: Names<IpAddr>,
+    upn: Names<String>,
+    other: Names<OtherName>,
+}
+
+/// An otherName: a kind of name that whoever needs it has made up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OtherName {
+    /// The OBJECT IDENTIFIER in dotted decimal.
+    pub kind: String,
+    /// The DER of the value.
+    pub value: Vec<u8>,
+}
+
+/// The OBJECT IDENTIFIER of Microsoft's userPrincipalName.
+const USER_PRINCIPAL_NAME: &str = "1.3.6.1.4.1.311.20.2.3";
+
+impl OtherName {
+    /// Reads the contents of the `[0]`, in which the tag of the SEQUENCE is not written.
+    fn read(entry: &Element<'_>) -> Option<Self> {
+        let mut fields = entry.children();
+        let kind = fields.require(Tag::Oid).ok()?.contents();
+        let explicit = fields.next()?.ok()?;
+        fields.end().ok()?;
+        let is_explicit = explicit.context_specific() == Some((0, true));
+        let value = Element::only(explicit.contents()).ok()?.raw.to_vec();
+        let kind = AttributeType::from_der_contents(kind)?.dotted();
+        is_explicit.then_some(Self { kind, value })
+    }
+
+    /// The userPrincipalName, if it is one.
+    fn upn(&self) -> Option<Result<String, SubjectAltNameError>> {
+        let text = || {
+            let value = Element::only(&self.value).ok()?;
+            let value = value.expect(Tag::Utf8String).ok()?;
+            std::str::from_utf8(value.contents()).ok()
+        };
+        let upn = || text().ok_or(SubjectAltNameError::UserPrincipalName);
+        (self.kind == USER_PRINCIPAL_NAME).then(|| upn().map(str::to_owned))
+    }
 }
 
 /// No names of any kind, as in a certificate without the extension.
@@ -51,13 +125,15 @@ impl Default for SubjectAltName {
             dns: Ok(Vec::new()),
             uri: Ok(Vec::new()),
             ip: Ok(Vec::new()),
+            upn: Ok(Vec::new()),
+            other: Ok(Vec::new()),
         }
     }
 }
 
 impl SubjectAltName {
-    /// Reads the value of the extension. The contents of otherName, x400Address, directoryName, ediPartyName and
-    /// registeredID are passed over: they name nobody here.
+    /// Reads the value of the extension. The contents of x400Address, directoryName, ediPartyName and registeredID are
+    /// passed over: they name nobody here.
     ///
     /// # Errors
     /// [`SubjectAltNameError`] names the rule that is broken, if it concerns the names of all kinds.
@@ -80,10 +156,41 @@ impl SubjectAltName {
             Some((2, false)) => add(&mut self.dns, ia5_string(2, entry.contents())),
             Some((6, false)) => add(&mut self.uri, ia5_string(6, entry.contents())),
             Some((7, false)) => add(&mut self.ip, ip_address(entry.contents())),
-            Some((0 | 3 | 4 | 5, true) | (8, false)) => {}
+            Some((0, true)) => self.add_other(entry),
+            Some((3..=5, true) | (8, false)) => {}
             _ => return Err(SubjectAltNameError::Kind(entry.identifier())),
         }
         Ok(())
+    }
+
+    /// One that cannot be read could be a userPrincipalName.
+    fn add_other(&mut self, entry: &Element<'_>) {
+        let other = OtherName::read(entry).ok_or(SubjectAltNameError::OtherName);
+        match &other {
+            Ok(other) => {
+                if let Some(upn) = other.upn() {
+                    add(&mut self.upn, upn);
+                }
+            }
+            Err(error) => add(&mut self.upn, Err(*error)),
+        }
+        add(&mut self.other, other);
+    }
+
+    /// The userPrincipalNames: otherNames 1.3.6.1.4.1.311.20.2.3.
+    ///
+    /// # Errors
+    /// [`SubjectAltNameError`] when one of them, or any otherName, cannot be read.
+    pub fn upn(&self) -> Result<&[String], SubjectAltNameError> {
+        slice(&self.upn)
+    }
+
+    /// The otherNames of all types, userPrincipalNames among them.
+    ///
+    /// # Errors
+    /// [`SubjectAltNameError`] when one of them cannot be read.
+    pub fn other(&self) -> Result<&[OtherName], SubjectAltNameError> {
+        slice(&self.other)
     }
 
     /// The rfc822Names.
@@ -198,6 +305,8 @@ mod tests {
         assert_eq!(names.email(), Err(SubjectAltNameError::NotAscii(1)));
         assert_eq!(names.uri(), Err(SubjectAltNameError::NotAscii(6)));
         assert_eq!(names.ip(), Err(SubjectAltNameError::IpAddress(3)));
+        assert_eq!(names.other(), Err(SubjectAltNameError::OtherName));
+        assert_eq!(names.upn(), Err(SubjectAltNameError::OtherName));
         assert_eq!(names.dns().unwrap(), ["a.example.com"]);
     }
 

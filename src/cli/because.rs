@@ -10,18 +10,16 @@ use mtls_identity::rules::{Action, Authorization, Groups, Message, Question};
 
 use super::text::quoted;
 
-/// The facts, one a line. `unreadable` is why the client's certificate cannot be read.
+/// The facts, one a line.
 pub(super) fn because(
     filter: &Filter,
     outcome: &Outcome<'_>,
-    unreadable: Option<String>,
     head: &RequestHead<'_>,
     now: Timestamp,
 ) -> Vec<String> {
     let evidence = outcome.decision.evidence();
     let reason = outcome.decision.reason();
     let mut facts = Vec::new();
-    facts.extend(unreadable.map(|error| format!("the certificate cannot be read: {error}")));
     let certificate = evidence.peer.as_ref().and_then(Peer::certificate);
     match reason {
         Some(Reason::MalformedRequest) => {
@@ -33,7 +31,6 @@ pub(super) fn because(
             return facts;
         }
         Some(Reason::Revoked) => facts.push("revoked names the certificate".to_owned()),
-        Some(Reason::NoCertificate) => facts.push("the client shows no certificate".to_owned()),
         _ => {}
     }
     facts.extend(evidence.detail.as_ref().map(ToString::to_string));

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use mtls_identity::certificate::Timestamp;
 use mtls_identity::certificate::pem;
-use mtls_identity::certificate::{PeerCertificate, Timestamp};
 use mtls_identity::decide::{Body, ConnectionClient, Filter, Outcome, Step};
 use mtls_identity::identity::{ConnectionAttributes, DirectPeer};
 use mtls_identity::limit::{self, Allowance, Charge, TableKey};
@@ -71,10 +71,6 @@ impl Explain {
         let certificate = found
             .as_ref()
             .map(|found| pem::encode(&found.der).into_bytes());
-        let unreadable = found.as_ref().and_then(|found| {
-            let read = PeerCertificate::from_der(found.der.clone());
-            read.err().map(|error| error.to_string())
-        });
         let attributes = ConnectionAttributes {
             peer_certificate: certificate.as_deref(),
             peer_certificate_valid: Some(certificate.is_some()),
@@ -88,11 +84,11 @@ impl Explain {
         let head = RequestHead::read(&map).ok_or("the headers are too long")?;
         let peer = DirectPeer::read(&attributes, head.forwarded().as_deref());
         let filter = &configuration.filter;
-        let client = filter.client(&peer, head.forwarded().as_deref());
+        let client = filter.client(&peer, filter.forwarded(&head).as_deref());
         let now = self.at.map_or_else(now, Ok)?;
         let body = self.body.as_deref().map(input::read).transpose()?;
         let outcome = decide(filter, &head, body.as_deref(), now, &client)?;
-        let because = because(filter, &outcome, unreadable, &head, now);
+        let because = because(filter, &outcome, &head, now);
         let report = Report::new(&outcome, because);
         Ok(Finished {
             output: report.write(self.json)?,

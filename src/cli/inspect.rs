@@ -3,14 +3,13 @@
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use mtls_identity::certificate::{AttributeType, PeerCertificate, Timestamp};
+use mtls_identity::certificate::{PeerCertificate, Timestamp};
 use mtls_identity::config::Configuration;
-use mtls_identity::encoding::{base64, hex};
 use mtls_identity::identity::Peer;
-use serde::Serialize;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::public_key::PublicKey;
 
+use super::certificate_report::Report;
 use super::text::quoted;
 use super::time::now;
 use super::{Finished, configurations, input};
@@ -35,14 +34,14 @@ impl Inspect {
         input::check_standard_input(self.config.iter().chain([&self.certificate]))?;
         let configuration = configurations::one_or_default(self.config.as_deref())?;
         let (certificate, note) = input::certificate(&self.certificate)?;
-        let report = Report::of(&certificate);
+        let report = Report::of(&Rc::new(certificate), &configuration);
         let output = match self.json {
             true => {
                 let json = serde_json::to_string_pretty(&report);
                 format!("{}\n", json.map_err(|error| error.to_string())?)
             }
             false => {
-                let more = more_lines(certificate, &configuration, now()?);
+                let more = more_lines(&report.certificate, &configuration, now()?);
                 format!("{}{more}", report.lines())
             }
         };
@@ -56,7 +55,7 @@ impl Inspect {
 
 /// What no field of the certificate says: whether it is valid now, what it is for, and who it is.
 fn more_lines(
-    certificate: PeerCertificate,
+    certificate: &Rc<PeerCertificate>,
     configuration: &Configuration,
     now: Timestamp,
 ) -> String {
@@ -77,7 +76,7 @@ fn more_lines(
             lines.push_str(&format!("{:12} {purpose}\n", "purpose"));
         }
     }
-    let peer = Peer::Certificate(Rc::new(certificate));
+    let peer = Peer::Certificate(Rc::clone(certificate));
     let user = match configuration.filter.policy.identity.identify(&peer) {
         Ok(identity) => format!(
             "user         {} (source {})\n",
@@ -110,112 +109,4 @@ fn purposes(certificate: &X509Certificate<'_>) -> Vec<String> {
         .map(|(_, name)| name.to_owned())
         .chain(others)
         .collect()
-}
-
-/// What the filter reads in a certificate.
-#[derive(Debug, Serialize)]
-struct Report {
-    /// None for a subject that cannot be read, and so for the issuer.
-    subject: Option<String>,
-    issuer: Option<String>,
-    serial: String,
-    not_before: String,
-    not_after: String,
-    cn: Vec<String>,
-    san: SubjectAltNames,
-    sha256: String,
-    spki_sha256: String,
-    spiffe: Option<String>,
-    /// What the certificate has and cannot be read, so that nobody may be named by it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    unreadable: Vec<String>,
-}
-
-#[derive(Debug, Default, Serialize)]
-struct SubjectAltNames {
-    dns: Vec<String>,
-    email: Vec<String>,
-    uri: Vec<String>,
-    ip: Vec<String>,
-}
-
-impl SubjectAltNames {
-    /// The names that can be read, and why others cannot.
-    fn of(certificate: &PeerCertificate) -> (Self, Vec<String>) {
-        let empty = Self::default();
-        let names = match certificate.subject_alt_name() {
-            Ok(names) => names,
-            Err(error) => return (empty, vec![error.to_string()]),
-        };
-        let (dns, email, uri, ip) = (names.dns(), names.email(), names.uri(), names.ip());
-        let errors = [dns.err(), email.err(), uri.err(), ip.err()];
-        let unreadable = errors.iter().flatten().map(ToString::to_string);
-        let names = Self {
-            dns: dns.unwrap_or_default().to_vec(),
-            email: email.unwrap_or_default().to_vec(),
-            uri: uri.unwrap_or_default().to_vec(),
-            ip: ip
-                .unwrap_or_default()
-                .iter()
-                .map(ToString::to_string)
-                .collect(),
-        };
-        (names, unreadable.collect())
-    }
-}
-
-impl Report {
-    fn of(certificate: &PeerCertificate) -> Self {
-        let subject = certificate.subject();
-        let common_names = subject.iter().flat_map(|subject| {
-            let values = subject.values(AttributeType::COMMON_NAME);
-            values.map(ToString::to_string)
-        });
-        let (san, mut unreadable) = SubjectAltNames::of(certificate);
-        unreadable.extend(subject.err().map(|error| format!("subject: {error}")));
-        Self {
-            subject: subject.ok().map(ToString::to_string),
-            issuer: certificate.issuer().map(ToString::to_string),
-            serial: certificate.serial().to_string(),
-            not_before: certificate.not_before().to_string(),
-            not_after: certificate.not_after().to_string(),
-            cn: common_names.collect(),
-            san,
-            sha256: hex(certificate.sha256()),
-            spki_sha256: base64(certificate.spki_sha256()),
-            spiffe: certificate.spiffe_id().map(|id| id.to_string()),
-            unreadable,
-        }
-    }
-
-    /// One line a value. Names are in quotes, so that white space and control characters can be seen.
-    fn lines(&self) -> String {
-        let name = |field: &'static str, values: &[String]| {
-            let values = values.iter().map(|value| (field, quoted(value)));
-            values.collect::<Vec<_>>()
-        };
-        let plain = |field: &'static str, value: &String| (field, value.clone());
-        let rows = [
-            name("subject", self.subject.as_slice()),
-            name("issuer", self.issuer.as_slice()),
-            vec![
-                plain("serial", &self.serial),
-                plain("not_before", &self.not_before),
-                plain("not_after", &self.not_after),
-            ],
-            name("cn", &self.cn),
-            name("san.dns", &self.san.dns),
-            name("san.email", &self.san.email),
-            name("san.uri", &self.san.uri),
-            name("san.ip", &self.san.ip),
-            vec![
-                plain("sha256", &self.sha256),
-                plain("spki_sha256", &self.spki_sha256),
-            ],
-            name("spiffe", self.spiffe.as_slice()),
-            name("unreadable", &self.unreadable),
-        ];
-        let line = |(name, value): &(&str, String)| format!("{name:12} {value}\n");
-        rows.concat().iter().map(line).collect()
-    }
 }

@@ -1,6 +1,7 @@
 //! The commands, one module each, and what several of them need.
 
 mod because;
+mod certificate_report;
 pub(crate) mod check;
 mod configurations;
 pub(crate) mod explain;

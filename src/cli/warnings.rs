@@ -2,7 +2,7 @@
 
 use mtls_identity::certificate;
 use mtls_identity::config::{Configuration, Step};
-use mtls_identity::identity::{IdentityRules, Source, is_email, is_host_name, is_uri};
+use mtls_identity::identity::{IdentityRules, Source, is_email, is_host_name, is_upn, is_uri};
 use mtls_identity::rules::Rule;
 use serde_json::Value;
 
@@ -192,6 +192,9 @@ fn can_give(source: Source, user: &str) -> bool {
         Source::Dns => is_host_name(user),
         Source::Uri => is_uri(user),
         Source::Spiffe => user.starts_with("spiffe://"),
+        Source::Upn => is_upn(user),
+        Source::SubjectEmail => is_email(user),
+        Source::SubjectSerialNumber | Source::SubjectUid => !is_uri(user) && !is_name,
         Source::Subject => is_name,
         Source::Fingerprint => {
             user.len() == 64 && user.bytes().all(|byte| byte.is_ascii_hexdigit())

@@ -12,12 +12,11 @@ use super::place::Path;
 use super::strict::Members;
 use super::values;
 use super::{Configuration, ConfigurationError};
-use crate::certificate::SpiffeId;
 use crate::decide::{Filter, HeaderRules, HeaderText, Policy};
 use crate::identity::{Charset, IdentityRules, MapRule, MapSide, Source, Unmapped, User};
 use crate::report::AuditRules;
 use crate::request::HeaderName;
-use crate::rules::{Pin, PinRules, Revocations, UserPattern};
+use crate::rules::{Forwarder, Pin, PinRules, Revocations, UserPattern};
 
 impl Document {
     /// The configuration.
@@ -124,9 +123,10 @@ impl Builder {
         let CertificateSection {
             validation,
             forwarded_by,
+            forwarded_header,
         } = certificate;
         let path = top("certificate").key("forwarded_by");
-        let forwarded_by = self.list(&path, forwarded_by, SpiffeId::try_from);
+        let forwarded_by = self.list(&path, forwarded_by, Forwarder::try_from);
         let missing = identity.missing;
         let charset = identity.charset;
         let path = top("identity").key("anonymous_paths");
@@ -151,6 +151,7 @@ impl Builder {
         let policy = Policy {
             validation,
             forwarded_by,
+            forwarded_header,
             missing,
             anonymous_paths,
             identity,

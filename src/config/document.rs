@@ -12,7 +12,7 @@ use serde_json::Number;
 
 use super::strict::Members;
 use crate::decide::{Check, HeaderEncoding, HeaderValue, MissingIdentity, ValidationSource};
-use crate::identity::{Charset, MultipleCn, Source, Unmapped};
+use crate::identity::{Charset, ForwardedHeader, MultipleCn, Source, Unmapped};
 use crate::limit::ResponseHeaders;
 use crate::report::AuditLog;
 use crate::request::HeaderName;
@@ -66,8 +66,12 @@ pub(super) struct CertificateSection {
     /// 1.39+; it reads false on a resumed TLS session, so the listener must disable resumption). `listener`: you
     /// guarantee that this listener accepts only validated certificates.
     pub(super) validation: ValidationSource,
-    /// Proxies in front of this Envoy (by SPIFFE ID) whose X-Forwarded-Client-Cert is trusted.
+    /// Proxies in front of this Envoy that speak for their clients: SPIFFE IDs, or pins of the proxy's own certificate
+    /// (`sha256:` and hexadecimal) or key (`spki-sha256:` and base64).
     pub(super) forwarded_by: Vec<String>,
+    /// The header in which they do: `xfcc` (X-Forwarded-Client-Cert, as Envoy writes it) or `rfc9440` (`Client-Cert`).
+    /// For `rfc9440` the listener must not remove `client-cert` before the filter; the filter removes it.
+    pub(super) forwarded_header: ForwardedHeader,
 }
 
 #[derive(Debug, Deserialize, Serialize)]

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use crate::certificate::PeerCertificate;
 use crate::decide::headers::PreparedHeaders;
 use crate::identity::Identity;
-use crate::identity::Peer;
+use crate::identity::{Peer, PeerError};
 use crate::limit::Quota;
 use crate::reason::Reason;
 use crate::rules::RulesOfClient;
@@ -38,20 +38,21 @@ pub struct ConnectionClient {
     pub revoked: Result<(), Reason>,
     /// The checks of the client, or why the client is no user.
     pub checks: Result<Rc<ClientChecks>, Reason>,
-    /// Why the client is no user, in words: which source, and which character or rule.
+    /// Why `direct`, `client` or `checks` is an error, in words: which source, which character or which rule.
     pub detail: Option<Rc<str>>,
 }
 
 impl ConnectionClient {
     /// A connection whose client is nobody, for this reason.
-    pub fn nobody(reason: Reason) -> Self {
+    pub fn nobody(error: &PeerError) -> Self {
+        let reason = error.reason();
         Self {
             direct: Err(reason),
             validated: Ok(()),
             client: None,
             revoked: Ok(()),
             checks: Err(reason),
-            detail: None,
+            detail: Some(error.to_string().into()),
         }
     }
 

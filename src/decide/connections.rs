@@ -14,7 +14,7 @@ const SLOTS: usize = 512;
 /// displace nobody who is served.
 const REFUSED_SLOTS: usize = 64;
 
-/// The longest X-Forwarded-Client-Cert that is remembered, in bytes; a longer one is read with every request.
+/// The longest header that is remembered in which a peer speaks for others, in bytes; a longer one is read with every request.
 const MAXIMUM_FORWARDED: usize = 8 * 1024;
 
 /// The largest connection id that is a count. One process never gives a count twice. Over QUIC the id is a hash of an id that
@@ -81,7 +81,7 @@ pub struct Connection {
     last: Option<(Forwarded, Rc<ConnectionClient>)>,
 }
 
-/// X-Forwarded-Client-Cert; none where there is none.
+/// The header in which the direct peer speaks for others; none where there is none.
 type Forwarded = Option<Vec<u8>>;
 
 impl Connection {
@@ -96,7 +96,7 @@ impl Connection {
         client.is_some_and(|client| client.validated.is_err())
     }
 
-    /// The client of a request. Its X-Forwarded-Client-Cert is asked for only where it matters.
+    /// The client of a request. The header in which a peer speaks for others is asked for only where it matters.
     pub fn client(
         &mut self,
         filter: &Filter,

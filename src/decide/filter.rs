@@ -8,7 +8,7 @@ use crate::decide::decision::{Decision, Denial, Evidence};
 use crate::decide::header_value::HeaderSource;
 use crate::decide::headers::{HeaderRules, Headers};
 use crate::decide::policy::{Check, Policy};
-use crate::identity::{DirectPeer, IdentityError, Peer};
+use crate::identity::{DirectPeer, IdentityError, Peer, PeerError};
 use crate::limit::{Allowance, RateLimits};
 use crate::reason::Reason;
 use crate::request::RequestHead;
@@ -60,17 +60,23 @@ impl Filter {
         head.names().filter(|name| self.headers.is_owned(name))
     }
 
-    /// The client of a connection. `forwarded` is the request's X-Forwarded-Client-Cert. It matters only if the direct peer
-    /// speaks for its clients.
+    /// The value of the header in which a direct peer speaks for others (`certificate.forwarded_header`); several values
+    /// as one (RFC 9110 section 5.3).
+    pub fn forwarded(&self, head: &RequestHead<'_>) -> Option<Vec<u8>> {
+        head.joined(self.policy.forwarded_header.name())
+    }
+
+    /// The client of a connection. `forwarded` is [`Filter::forwarded`]. It matters only if the direct peer speaks for its
+    /// clients.
     pub fn client(
         &self,
-        direct: &Result<Option<DirectPeer>, Reason>,
+        direct: &Result<Option<DirectPeer>, PeerError>,
         forwarded: Option<&[u8]>,
     ) -> ConnectionClient {
         match direct {
             Ok(Some(direct)) => self.client_of(direct, forwarded),
-            Ok(None) => ConnectionClient::nobody(Reason::NoCertificate),
-            Err(reason) => ConnectionClient::nobody(*reason),
+            Ok(None) => ConnectionClient::nobody(&PeerError::Nothing),
+            Err(error) => ConnectionClient::nobody(error),
         }
     }
 
@@ -78,14 +84,17 @@ impl Filter {
     pub fn client_of(&self, direct: &DirectPeer, forwarded: Option<&[u8]>) -> ConnectionClient {
         let validated = self.policy.check_validated(direct);
         let speaks = self.policy.speaks_for_others(direct);
+        let mut detail = None;
         let client = speaks.then(|| {
-            let client = direct.speaks_for(forwarded)?;
-            client.ok_or(Reason::NoCertificate)
+            let client = direct.speaks_for(self.policy.forwarded_header, forwarded);
+            client.map_err(|error| {
+                detail = Some(error.to_string().into());
+                error.reason()
+            })
         });
         let peer = client.clone().unwrap_or_else(|| Ok(direct.peer.clone()));
         let peers = [Some(&direct.peer), peer.as_ref().ok()];
         let revoked = self.policy.check_revoked(peers.into_iter().flatten());
-        let mut detail = None;
         let checks = validated.and(peer).and_then(|peer| {
             self.check(&peer).map(Rc::new).map_err(|error| {
                 detail = Some(error.to_string().into());

@@ -1,16 +1,15 @@
 //! The policy: everything that is asked of a request before it may pass, in its order.
 
-use crate::certificate::SpiffeId;
 use crate::certificate::Timestamp;
 use crate::decide::client::ConnectionClient;
 use crate::decide::decision::{Decision, Denial, Evidence, Permit};
-use crate::identity::{DirectPeer, Peer, Validation};
+use crate::identity::{DirectPeer, ForwardedHeader, Peer, Validation};
 use crate::identity::{Identity, IdentityRules};
 use crate::reason::Reason;
 use crate::request::RequestHead;
 use crate::request::RequestPath;
-use crate::rules::PinRules;
 use crate::rules::{Action, Authorization, Question};
+use crate::rules::{Forwarder, PinRules};
 use crate::rules::{Groups, Message, Revocations, RulesOfClient};
 use serde::{Deserialize, Serialize};
 
@@ -73,8 +72,10 @@ pub struct Request<'a> {
 pub struct Policy {
     /// Who vouches for certificates.
     pub validation: ValidationSource,
-    /// The peers whose X-Forwarded-Client-Cert speaks for their clients.
-    pub forwarded_by: Vec<SpiffeId>,
+    /// The peers that speak for their clients.
+    pub forwarded_by: Vec<Forwarder>,
+    /// The header in which they do.
+    pub forwarded_header: ForwardedHeader,
     /// How a peer is named.
     pub identity: IdentityRules,
     /// What happens to a request without identity.
@@ -137,9 +138,8 @@ impl Policy {
 
     /// Whether a direct peer is one of `certificate.forwarded_by`.
     pub fn speaks_for_others(&self, direct: &DirectPeer) -> bool {
-        // Without such peers, no request pays for reading the SPIFFE ID.
-        let id = || direct.peer.spiffe_id();
-        !self.forwarded_by.is_empty() && id().is_some_and(|id| self.forwarded_by.contains(&id))
+        let mut forwarders = self.forwarded_by.iter();
+        forwarders.any(|forwarder| forwarder.is(&direct.peer))
     }
 
     fn admits_anonymous(&self, request: &Request<'_>) -> bool {
@@ -220,14 +220,20 @@ fn identify(
     now: Timestamp,
     evidence: &mut Evidence<'_>,
 ) -> Result<(), Reason> {
-    let direct = client.direct.as_ref().map_err(|&reason| reason)?;
+    let Ok(direct) = &client.direct else {
+        evidence.detail = client.detail.clone();
+        return client.direct.clone().map(|_| ());
+    };
     let peer = evidence.peer.insert(direct.clone());
     client.validated?;
     check_validity(peer, now)?;
-    if let Some(client) = &client.client {
+    if let Some(forwarded) = &client.client {
         evidence.intermediary = evidence.peer.take();
-        let client = client.as_ref().map_err(|&reason| reason)?;
-        check_validity(evidence.peer.insert(client.clone()), now)?;
+        let Ok(peer) = forwarded else {
+            evidence.detail = client.detail.clone();
+            return forwarded.clone().map(|_| ());
+        };
+        check_validity(evidence.peer.insert(peer.clone()), now)?;
     }
     evidence.detail = client.detail.clone();
     let checks = client.checks.as_ref().map_err(|&reason| reason)?;

@@ -5,7 +5,7 @@ use std::time::UNIX_EPOCH;
 use proxy_wasm::hostcalls;
 
 use crate::certificate::Timestamp;
-use crate::identity::{ConnectionAttributes, DirectPeer};
+use crate::identity::{ConnectionAttributes, DirectPeer, PeerError};
 use crate::limit::Nanoseconds;
 use crate::reason::Reason;
 
@@ -14,7 +14,7 @@ use super::sdk_gaps::property;
 /// Asks Envoy for the least that tells who is there: each answer costs a copy into the VM.
 pub(super) fn read_direct_peer(
     forwarded: impl FnOnce() -> Option<Vec<u8>>,
-) -> Result<Result<Option<DirectPeer>, Reason>, Reason> {
+) -> Result<Result<Option<DirectPeer>, PeerError>, Reason> {
     let certificate = attribute(b"connection\0peer_certificate")?;
     let digest = match certificate {
         Some(_) => None,

@@ -226,7 +226,9 @@ impl Plugin {
         let id = connection_id()?;
         let mut connections = self.connections.borrow_mut();
         match id.and_then(|id| connections.known(id)) {
-            Some(known) => Ok(known.client(&self.configuration.filter, || head.forwarded())),
+            Some(known) => Ok(known.client(&self.configuration.filter, || {
+                self.configuration.filter.forwarded(head)
+            })),
             None => self.new_client(id, &mut connections, head, now),
         }
     }
@@ -241,13 +243,13 @@ impl Plugin {
         head: &RequestHead<'_>,
         now: Timestamp,
     ) -> Result<Rc<ConnectionClient>, Reason> {
-        let forwarded = || head.forwarded();
-        let direct = match read_direct_peer(forwarded)? {
+        let filter = &self.configuration.filter;
+        let direct = match read_direct_peer(|| head.forwarded())? {
             Ok(Some(direct)) => direct,
-            nobody => return Ok(Rc::new(self.configuration.filter.client(&nobody, None))),
+            nobody => return Ok(Rc::new(filter.client(&nobody, None))),
         };
         let mut connection = Connection::of(direct);
-        let client = connection.client(&self.configuration.filter, forwarded);
+        let client = connection.client(filter, || filter.forwarded(head));
         if let (Some(id), Some(certificate)) = (id, client.direct_certificate()) {
             self.metrics.count(Counter::CertificateParsed);
             if !client.speaks_for_others() && certificate.expires_soon(now) {
@@ -274,7 +276,7 @@ impl Plugin {
         let client = client.unwrap_or_default();
         let source = outcome.decision.evidence().log_source(&client);
         let reason = outcome.decision.reason();
-        let logs = could_log && limit.borrow_mut().admits(now, reason, source);
+        let logs = could_log && limit.borrow_mut().admits(now, reason, &source);
         if !logs && !rules.access_log {
             return;
         }

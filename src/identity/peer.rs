@@ -2,9 +2,11 @@
 
 use std::rc::Rc;
 
-use crate::certificate::PeerCertificate;
-use crate::certificate::SpiffeId;
-use crate::identity::xfcc::{self, Sha256Digest, digest_of_hex};
+use thiserror::Error;
+
+use crate::certificate::{CertificateError, PeerCertificate};
+use crate::certificate::{SpiffeId, SpiffeIdError};
+use crate::identity::forwarded::{ForwardedError, ForwardedHeader, digest_of_hex, direct_peer};
 use crate::reason::Reason;
 
 /// What Envoy says of a connection, in its own attributes.
@@ -54,9 +56,45 @@ impl Peer {
             Self::Certificate(certificate) => certificate.spiffe_id(),
         }
     }
+}
 
-    fn digest(&self) -> Option<&Sha256Digest> {
-        self.certificate().map(PeerCertificate::sha256)
+/// Why nobody can say who a peer is.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum PeerError {
+    /// The certificate of the connection cannot be read.
+    #[error("the certificate cannot be read: {0}")]
+    Certificate(#[from] CertificateError),
+    /// Envoy says that there is a certificate, and does not show it: before Envoy 1.38 it stands in
+    /// X-Forwarded-Client-Cert only.
+    #[error(
+        "Envoy does not show the certificate of the connection: before Envoy 1.38, set \"forward_client_cert_details\" and \"cert\""
+    )]
+    NotShown,
+    /// The peer of a waypoint is no SPIFFE ID.
+    #[error("io.istio.peer_principal: {0}")]
+    Principal(SpiffeIdError),
+    /// The header in which the direct peer speaks for its client.
+    #[error("{0}")]
+    Forwarded(#[from] ForwardedError),
+    /// The direct peer speaks for others, and names nobody.
+    #[error("the proxy in front forwards no client certificate")]
+    NothingForwarded,
+    /// The client showed nothing at all.
+    #[error("the client shows no certificate")]
+    Nothing,
+}
+
+impl PeerError {
+    /// The reason of the denial.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Certificate(_)
+            | Self::NotShown
+            | Self::Forwarded(ForwardedError::Certificate(_)) => Reason::CertificateUnreadable,
+            Self::Principal(_) => Reason::InvalidIdentity,
+            Self::Forwarded(_) => Reason::ForwardedAmbiguous,
+            Self::NothingForwarded | Self::Nothing => Reason::NoCertificate,
+        }
     }
 }
 
@@ -74,12 +112,11 @@ impl DirectPeer {
     /// `forwarded` is the request's X-Forwarded-Client-Cert.
     ///
     /// # Errors
-    /// [`Reason::CertificateUnreadable`] for a certificate that is there and cannot be read or had,
-    /// [`Reason::InvalidIdentity`] for a principal that is no SPIFFE ID.
+    /// [`PeerError`] for a certificate that is there and cannot be read or had, and for a principal that is no SPIFFE ID.
     pub fn read(
         attributes: &ConnectionAttributes<'_>,
         forwarded: Option<&[u8]>,
-    ) -> Result<Option<Self>, Reason> {
+    ) -> Result<Option<Self>, PeerError> {
         let validation = match attributes.peer_certificate_valid {
             Some(true) => Validation::Validated,
             Some(false) | None => Validation::NotReported,
@@ -91,50 +128,47 @@ impl DirectPeer {
         Ok(peer.map(|peer| Self { peer, validation }))
     }
 
-    /// The client for whom this peer speaks in X-Forwarded-Client-Cert; `Ok(None)` when for none.
+    /// The client for whom this peer speaks in a header with this value.
     ///
     /// # Errors
-    /// [`Reason::ForwardedAmbiguous`] when the header can be read in more than one way,
-    /// [`Reason::CertificateUnreadable`] when it holds a certificate that cannot be read.
-    pub fn speaks_for(&self, forwarded: Option<&[u8]>) -> Result<Option<Peer>, Reason> {
-        let Some(header) = forwarded else {
-            return Ok(None);
-        };
-        match xfcc::client(header, self.peer.digest()) {
-            Ok(client) => Ok(client.map(|certificate| Peer::Certificate(Rc::new(certificate)))),
-            Err(xfcc::XfccError::Certificate(_)) => Err(Reason::CertificateUnreadable),
-            Err(_) => Err(Reason::ForwardedAmbiguous),
-        }
+    /// [`PeerError`] when it speaks for nobody, when the header can be read in more than one way, and when it holds a
+    /// certificate that cannot be read.
+    pub fn speaks_for(
+        &self,
+        header: ForwardedHeader,
+        value: Option<&[u8]>,
+    ) -> Result<Peer, PeerError> {
+        let value = value.ok_or(PeerError::NothingForwarded)?;
+        let client = header.client(value, self.peer.certificate())?;
+        let certificate = client.ok_or(PeerError::NothingForwarded)?;
+        Ok(Peer::Certificate(Rc::new(certificate)))
     }
 }
 
 fn certificate(
     attributes: &ConnectionAttributes<'_>,
     forwarded: Option<&[u8]>,
-) -> Result<Option<PeerCertificate>, Reason> {
+) -> Result<Option<PeerCertificate>, PeerError> {
     if let Some(pem) = attributes.peer_certificate.filter(|pem| !pem.is_empty()) {
-        return PeerCertificate::from_url_encoded_pem(pem)
-            .map(Some)
-            .map_err(|_| Reason::CertificateUnreadable);
+        return Ok(Some(PeerCertificate::from_url_encoded_pem(pem)?));
     }
     let digest = attributes.sha256_peer_certificate_digest;
     let Some(digest) = digest.filter(|digest| !digest.is_empty()) else {
         return Ok(None);
     };
     // From here on there is a certificate: not to find it is never "none".
-    let digest = digest_of_hex(digest).ok_or(Reason::CertificateUnreadable)?;
-    match xfcc::direct_peer(forwarded.unwrap_or_default(), &digest) {
-        Ok(Some(certificate)) => Ok(Some(certificate)),
-        Ok(None) | Err(_) => Err(Reason::CertificateUnreadable),
-    }
+    let digest = digest_of_hex(digest).ok_or(PeerError::NotShown)?;
+    let certificate = direct_peer(forwarded.unwrap_or_default(), &digest)?;
+    certificate.map(Some).ok_or(PeerError::NotShown)
 }
 
-fn principal(attributes: &ConnectionAttributes<'_>) -> Result<Option<SpiffeId>, Reason> {
+fn principal(attributes: &ConnectionAttributes<'_>) -> Result<Option<SpiffeId>, PeerError> {
     let Some(bytes) = attributes.peer_principal.filter(|bytes| !bytes.is_empty()) else {
         return Ok(None);
     };
-    let text = std::str::from_utf8(bytes).map_err(|_| Reason::InvalidIdentity)?;
-    SpiffeId::parse(text)
+    // What is no UTF-8 is no SPIFFE ID either, and the replacement character says so.
+    let text = String::from_utf8_lossy(bytes);
+    SpiffeId::parse(&text)
         .map(Some)
-        .map_err(|_| Reason::InvalidIdentity)
+        .map_err(PeerError::Principal)
 }

@@ -5,12 +5,22 @@ use crate::identity::user::is_uri;
 /// Whether text is a mailbox of RFC 5321 section 4.1.2 in its plain form: no quotes, no comments, no
 /// address literal, so that there is one way to write it.
 pub fn is_email(text: &str) -> bool {
+    text.is_ascii() && is_upn(text)
+}
+
+/// Whether text is a user principal name of Microsoft's: in the form of [`is_email`], but letters outside ASCII may stand
+/// before the `@`. Which of them `identity.charset` decides.
+pub fn is_upn(text: &str) -> bool {
     let Some((local, domain)) = text.split_once('@') else {
         return false;
     };
-    let atom = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte);
-    let is_atom = |atoms: &str| !atoms.is_empty() && atoms.bytes().all(atom);
-    local.len() <= 64 && local.split('.').all(is_atom) && is_host_name(domain)
+    let is_letter = |letter: char| {
+        letter.is_ascii_alphanumeric()
+            || "!#$%&'*+-/=?^_`{|}~".contains(letter)
+            || (!letter.is_ascii() && letter.is_alphanumeric())
+    };
+    let is_atom = |atom: &str| !atom.is_empty() && atom.chars().all(is_letter);
+    local.chars().count() <= 64 && local.split('.').all(is_atom) && is_host_name(domain)
 }
 
 /// Whether text is a host name: labels of letters, digits, `-` and `_` (RFC 1123 section 2.1), at most 253
@@ -26,7 +36,8 @@ pub fn is_host_name(text: &str) -> bool {
     text.len() <= 253 && text.split('.').all(is_label)
 }
 
-/// Whether text is of the characters of RFC 3986 section 2, and names something by an authority or a URN.
+/// Whether text is of the characters of RFC 3986 section 2, and names something by an authority, or is a `urn:`, `tag:`
+/// or `did:` in any case.
 pub fn is_identifying_uri(text: &str) -> bool {
     let allowed =
         |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&byte);
@@ -69,6 +80,31 @@ mod tests {
     }
 
     #[test]
+    fn a_user_principal_name_has_one_at_sign() {
+        for (text, expected) in [
+            ("alice@corp.local", true),
+            ("1234567890@mil", true),
+            ("J\u{fc}rgen@corp.local", true),
+            ("alice@c\u{fc}rp.local", false),
+            ("alice", false),
+            ("alice@", false),
+            ("@corp.local", false),
+            ("a@b@corp.local", false),
+            ("a b@corp.local", false),
+            ("a\u{a0}b@corp.local", false),
+            ("a\u{200b}@corp.local", false),
+            ("a\u{301}@corp.local", false),
+            ("a\0@corp.local", false),
+            ("a,b@corp.local", false),
+            ("CORP\\alice@corp.local", false),
+            ("alice.@corp.local", false),
+            ("alice@corp.local.", false),
+        ] {
+            assert_eq!(is_upn(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
     fn a_host_name_has_one_form() {
         for (text, expected) in [
             ("a", true),
@@ -93,6 +129,14 @@ mod tests {
         for (text, expected) in [
             ("https://a.example/b?c=d#e", true),
             ("urn:uuid:1", true),
+            ("URN:UUID:1", true),
+            ("tag:microsoft.com,2022-09-14:sid:S-1-5-21", true),
+            ("Tag:example.com,2026:a", true),
+            ("did:web:example.com", true),
+            ("DID:web:example.com", true),
+            ("tag:", false),
+            ("did:?a", false),
+            ("tag:a b", false),
             ("spiffe://a/b", true),
             ("mailto:a@b", false),
             ("a/b", false),

@@ -249,6 +249,7 @@ mod tests {
         assert_eq!(json["decision"], "deny");
         assert_eq!(json["reason"], "no_certificate");
         assert_eq!(json["user"], serde_json::Value::Null);
+        assert_eq!(json["detail"], serde_json::Value::Null);
         assert_eq!(json.as_object().unwrap().len(), 16);
     }
 

@@ -78,7 +78,12 @@ impl<'a> RequestHead<'a> {
 
     /// X-Forwarded-Client-Cert, repeated ones as one (RFC 9110 section 5.3).
     pub fn forwarded(&self) -> Option<Vec<u8>> {
-        let values: Vec<_> = self.values("x-forwarded-client-cert").collect();
+        self.joined("x-forwarded-client-cert")
+    }
+
+    /// The values of a header as one, with commas between them (RFC 9110 section 5.3); none if there is none.
+    pub fn joined(&self, name: &str) -> Option<Vec<u8>> {
+        let values: Vec<_> = self.values(name).collect();
         (!values.is_empty()).then(|| values.join(&b","[..]))
     }
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use crate::identity::Identity;
 use crate::rules::action::Action;
 use crate::rules::group::Groups;
-use crate::rules::header_entries::is_caseless;
 use crate::rules::mcp::Holds;
 use crate::rules::pattern::Pattern;
+use crate::rules::readings::is_caseless;
 use crate::rules::rule::{Question, RequestHeaders, Rule};
 
 /// The rules and what happens where none matches.

@@ -2,17 +2,20 @@
 
 mod action;
 mod authorization;
+mod forwarder;
 mod group;
 mod header_entries;
 mod mcp;
 mod pattern;
 mod pin;
+mod readings;
 mod revocation;
 mod rule;
 mod user_pattern;
 
 pub use action::Action;
 pub use authorization::{Authorization, RulesOfClient};
+pub use forwarder::{Forwarder, ForwarderError};
 pub use group::{Groups, comparable_group};
 pub use header_entries::MAXIMUM_ENTRIES;
 pub use mcp::{DEFAULT_MAX_BODY, MAXIMUM_MAX_BODY, McpCondition, McpRules, Message};

@@ -4,12 +4,13 @@ use std::cell::OnceCell;
 
 use crate::certificate::ComparableName;
 use crate::identity::Identity;
-use crate::request::{RequestHead, RequestPath};
+use crate::request::{RequestHead, RequestPath, with_other_end};
 use crate::rules::action::Action;
 use crate::rules::group::Groups;
-use crate::rules::header_entries::{Entries, HeaderEntries, cookie_name};
+use crate::rules::header_entries::{Entries, HeaderEntries};
 use crate::rules::mcp::{Holds, McpCondition, Message};
 use crate::rules::pattern::{PathPattern, Pattern};
+use crate::rules::readings::cookie_name;
 use crate::rules::user_pattern::UserPattern;
 
 /// The values a request's header may have.
@@ -144,9 +145,12 @@ impl Rule {
         if self.paths.is_empty() {
             return true;
         }
-        match path.normal() {
-            Some(normal) => self.paths.iter().any(|pattern| pattern.matches(normal)),
-            None => self.action == Action::Deny,
+        let is_listed = |path: &[u8]| self.paths.iter().any(|pattern| pattern.matches(path));
+        match (path.normal(), self.action) {
+            (Some(normal), Action::Allow) => is_listed(normal),
+            // Many gateways serve a path with and without a final slash alike.
+            (Some(normal), Action::Deny) => is_listed(normal) || is_listed(&with_other_end(normal)),
+            (None, action) => action == Action::Deny,
         }
     }
 
@@ -168,7 +172,7 @@ impl HeaderCondition {
             return entries.all(&self.values);
         }
         let names = self.values.iter().map(|it| cookie_name(it.text()));
-        entries.pairs_named(&names.collect()).all(&self.values)
+        entries.all_pairs(&self.values, &names.collect())
     }
 }
 

@@ -14,3 +14,4 @@ mod check;
 mod desk;
 mod explain;
 mod files;
+mod sources;

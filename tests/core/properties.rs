@@ -9,6 +9,7 @@ use unicode_normalization::UnicodeNormalization;
 mod certificates;
 #[path = "../../fuzz/properties/mod.rs"]
 mod shared;
+mod sources;
 mod subjects;
 
 fn config(cases: u32) -> ProptestConfig {

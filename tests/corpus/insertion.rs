@@ -3,11 +3,10 @@
 use std::rc::Rc;
 
 use mtls_identity::certificate::PeerCertificate;
-use mtls_identity::identity::{Charset, IdentityRules, MultipleCn, Peer, Unmapped};
+use mtls_identity::identity::{Charset, IdentityRules, MultipleCn, Peer, Source, Unmapped};
 
 use crate::der::{self, Element};
 use crate::parallel;
-use crate::properties::certificate::SOURCES;
 use crate::vectors::CERTIFICATES;
 
 /// NULL, in DER.
@@ -41,10 +40,10 @@ fn an_element_too_many_makes_nobody_another() {
     assert!(read > 1_000, "{read}");
 }
 
-/// The user by each of [`SOURCES`]; none where there is none.
+/// The user by each of [`Source::ALL`]; none where there is none.
 fn users(certificate: &Rc<PeerCertificate>) -> Vec<Option<String>> {
     let peer = Peer::Certificate(Rc::clone(certificate));
-    let users = SOURCES.map(|source| {
+    let users = Source::ALL.map(|source| {
         let rules = IdentityRules {
             sources: vec![source],
             map: Vec::new(),

@@ -27,12 +27,12 @@ const FIELDS: [&str; 16] = [
     "user",
 ];
 
-/// Bytes of a client as the record has them: beyond ASCII as `\xNN`, and so a backslash as two.
+/// Bytes of a client as the record has them: beyond ASCII as `\xNN`, a backslash as two.
 fn as_recorded(bytes: &[u8]) -> String {
     let text = bytes.iter().map(|&byte| match byte {
-        b'\\' => "\\\\".to_owned(),
+        b'\\' => r"\\".to_owned(),
         0..=0x7f => char::from(byte).to_string(),
-        _ => format!("\\x{byte:02x}"),
+        0x80.. => format!("\\x{byte:02x}"),
     });
     text.collect()
 }

@@ -171,7 +171,7 @@ async fn a_subject_is_its_one_common_name_through_envoy() {
             Leaf::of([cn("spiffe://cluster.local/ns/a/sa/b")]),
             "invalid_identity",
         ),
-        (Leaf::of([cn("")]), "invalid_identity"),
+        (Leaf::of([cn("")]), "no_identity"),
     ];
     assert_outcomes(json!({}), rows).await;
 }

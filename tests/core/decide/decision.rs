@@ -78,7 +78,7 @@ pub(crate) fn serve_head<'p>(
     let peer = DirectPeer::read(attributes, head.forwarded().as_deref());
     let client = configuration
         .filter
-        .client(&peer, head.forwarded().as_deref());
+        .client(&peer, configuration.filter.forwarded(&head).as_deref());
     configuration
         .filter
         .decide(&head, now, &client, |charge| Ok(unused(charge, now)))

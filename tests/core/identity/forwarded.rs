@@ -9,36 +9,36 @@ use sha2::{Digest, Sha256};
 use crate::decision::{configuration, issue, now, outcome, serve_head, validated};
 use crate::leaf::{Leaf, common_name as cn, san_uri};
 
-const INGRESS: &str = "spiffe://cluster.local/ns/istio-system/sa/ingress";
+pub(crate) const INGRESS: &str = "spiffe://cluster.local/ns/istio-system/sa/ingress";
 
-fn hash(der: &[u8]) -> String {
+pub(crate) fn hash(der: &[u8]) -> String {
     data_encoding::HEXLOWER.encode(&Sha256::digest(der))
 }
 
-fn cert(der: &[u8]) -> String {
+pub(crate) fn cert(der: &[u8]) -> String {
     let pem = pem::encode(der);
     format!("Cert=\"{}\"", utf8_percent_encode(&pem, NON_ALPHANUMERIC))
 }
 
 /// An element as Envoy writes it, up to what the certificate itself says.
-fn element(der: &[u8]) -> String {
+pub(crate) fn element(der: &[u8]) -> String {
     format!("By=spiffe://a/b;Hash={};{}", hash(der), cert(der))
 }
 
-fn client() -> Vec<u8> {
+pub(crate) fn client() -> Vec<u8> {
     issue(&Leaf::of([cn("client")]))
 }
 
-fn admin() -> Vec<u8> {
+pub(crate) fn admin() -> Vec<u8> {
     issue(&Leaf::of([cn("admin")]))
 }
 
-fn peer_with(uri: &str) -> Vec<u8> {
+pub(crate) fn peer_with(uri: &str) -> Vec<u8> {
     issue(&Leaf::of([cn("peer")]).subject_alt_names(&[san_uri(uri)]))
 }
 
 /// The head of a request with this X-Forwarded-Client-Cert; without it where it is empty.
-fn head(header: &str) -> Vec<(&str, &str)> {
+pub(crate) fn head(header: &str) -> Vec<(&str, &str)> {
     let forwarded = [("x-forwarded-client-cert", header)];
     forwarded
         .into_iter()
@@ -47,7 +47,7 @@ fn head(header: &str) -> Vec<(&str, &str)> {
 }
 
 /// Who sends a request with this header over a connection of this peer, whose PEM Envoy gives.
-fn sender(peer: &[u8], header: &str) -> String {
+pub(crate) fn sender(peer: &[u8], header: &str) -> String {
     let pem = pem::encode(peer);
     let configuration = configuration(&json!({"certificate": {"forwarded_by": [INGRESS]}}));
     let head = head(header);
@@ -82,6 +82,9 @@ fn a_trusted_peer_that_names_no_certificate_speaks_for_nobody() {
             hash(&admin())
         ),
         format!("Subject=\"CN=admin\",{own}"),
+        format!("[{{\"hash\":\"{}\"}}]", hash(&client())),
+        "[]".to_owned(),
+        "[{}]".to_owned(),
     ] {
         assert_eq!(sender(&ingress, &header), "no_certificate", "{header}");
     }
@@ -189,9 +192,12 @@ fn a_header_that_reads_in_two_ways_is_refused() {
             "forwarded_ambiguous",
         ),
         (
-            format!("[{{\"hash\":\"{}\"}}]", hash(&client)),
+            format!("[{{\"hash\":\"{}\",\"id\":1}}]", hash(&client)),
             "forwarded_ambiguous",
         ),
+        (format!("[{{}}{own}"), "forwarded_ambiguous"),
+        ("[".to_owned(), "forwarded_ambiguous"),
+        ("[]]".to_owned(), "forwarded_ambiguous"),
         (",".to_owned(), "forwarded_ambiguous"),
         ("=".to_owned(), "forwarded_ambiguous"),
         ("\"".to_owned(), "forwarded_ambiguous"),

@@ -8,8 +8,11 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use sha2::{Digest, Sha256};
 
+use super::shared::xfcc::{Form, Names};
 use super::{config, damage, damaged, shared};
 use crate::decision::issue;
+use crate::identity::names::attribute;
+use crate::identity::sources::upn;
 use crate::leaf::{Leaf, common_name, name_of_rdns, organization, san_dns, san_email, san_uri};
 
 proptest! {
@@ -39,6 +42,25 @@ proptest! {
     }
 
     #[test]
+    fn whatever_the_names_are_what_envoy_writes_is_that_client(
+        (client, proxy) in (names(), names()),
+        (form, own) in (0..64_u8, 0..64_u8),
+    ) {
+        let (form, own) = (Form::numbered(form), Form::numbered(own));
+        shared::xfcc::what_envoy_writes_is_the_client(&client, form, &proxy, own);
+    }
+
+    #[test]
+    fn a_client_cert_is_one_certificate_in_one_writing(
+        certificate in select(CERTIFICATES.as_slice()),
+        damage in damage(),
+    ) {
+        shared::client_cert::any_value(&damaged(&certificate, &damage));
+        let written = format!(":{}:", data_encoding::BASE64.encode(&certificate));
+        shared::client_cert::any_value(&damaged(written.as_bytes(), &damage));
+    }
+
+    #[test]
     fn nothing_a_client_sends_hides_the_direct_peer(
         header in header(),
         own in select(CERTIFICATES.as_slice()),
@@ -62,9 +84,55 @@ static CERTIFICATES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
         Leaf::of([cn(), organization("CN=x")]).subject_alt_names(&names),
         Leaf::with_subject(multi),
         Leaf::of([common_name("J\u{fc}rgen")]).version_1(),
+        Leaf::of([
+            attribute("1.2.840.113549.1.9.1", "a@example.com"),
+            attribute("2.5.4.5", "PNOEE-1"),
+            attribute("0.9.2342.19200300.100.1.1", "u1"),
+        ])
+        .subject_alt_names(&[upn("alice@corp.local")]),
     ];
     leaves.iter().map(issue).collect()
 });
+
+/// Names of which some are parts of an element, or whole ones of somebody else.
+fn names() -> impl Strategy<Value = Names> {
+    const PIECES: &[&[u8]] = &[
+        b"tag:m.com,2022:sid",
+        b",",
+        b";",
+        b"\"",
+        b"\\",
+        b"=",
+        b" ",
+        b"\t",
+        b"a",
+        b"URI=",
+        b"DNS=",
+        b"By=x",
+        b"Hash=",
+        b"Subject=\"",
+        b"Issuer=\"",
+        b"Chain=\"",
+        b"[{",
+        b"}]",
+        b"\xe9",
+        b"\xc3\xa9",
+        b"%0A",
+    ];
+    let victim = select(CERTIFICATES.as_slice()).prop_map(|der| {
+        let digest = Sha256::digest(&der).into();
+        shared::forwarded::own_element(&der, &digest).into_bytes()
+    });
+    let piece = prop_oneof![12 => select(PIECES).prop_map(<[u8]>::to_vec), 1 => victim];
+    let name = || vec(piece.clone(), 0..6).prop_map(|pieces| pieces.concat());
+    ("[ -~]{0,12}", vec(name(), 0..3), vec(name(), 0..3)).prop_map(|(common_name, uris, dns)| {
+        Names {
+            common_name,
+            uris,
+            dns,
+        }
+    })
+}
 
 /// Whole elements and parts of them, in any order.
 fn header() -> impl Strategy<Value = String> {

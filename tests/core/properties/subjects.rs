@@ -97,7 +97,7 @@ fn expected(names: &[&str]) -> String {
         printable && name.trim() == name && (1..=254).contains(&name.len()) && !is_uri(name)
     };
     match names {
-        [] => "no_identity".to_owned(),
+        [] | [""] => "no_identity".to_owned(),
         [name] if is_header_text(name) => name.to_ascii_lowercase(),
         [_] => "invalid_identity".to_owned(),
         _ => "ambiguous_identity".to_owned(),

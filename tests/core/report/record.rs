@@ -37,9 +37,9 @@ struct Record {
     request_id: String,
     mcp_method: Option<String>,
     mcp_name: Option<String>,
-    detail: Option<String>,
     rule: Option<String>,
     observed: Vec<String>,
+    detail: Option<String>,
 }
 
 /// Bytes as a record says them.
@@ -198,9 +198,9 @@ proptest! {
             request_id: said(&request_id),
             mcp_method: None,
             mcp_name: None,
-            detail: evidence.detail.as_deref().map(str::to_owned),
             rule: evidence.rule.map(str::to_owned),
             observed: evidence.observed.iter().map(ToString::to_string).collect(),
+            detail: evidence.detail.as_deref().map(cut),
         };
         if identity.is_some() {
             assert_eq!((expected.rule.as_deref(), expected.observed.len()), (Some(rule.as_str()), 1));

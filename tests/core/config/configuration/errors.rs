@@ -160,7 +160,12 @@ fn errors_of_the_form_of_identities_and_of_certificates_name_path_and_value() {
         (
             r#"{"certificate": {"forwarded_by": ["ingress"]}}"#,
             "certificate.forwarded_by[0]",
-            "found \"ingress\": a SPIFFE ID begins with spiffe://",
+            "found \"ingress\": a SPIFFE ID begins with spiffe://; expected a SPIFFE ID, or a pin",
+        ),
+        (
+            r#"{"certificate": {"forwarded_by": ["spiffe://a", "SHA256:0a"]}}"#,
+            "certificate.forwarded_by[1]",
+            "expected 64 hexadecimal digits behind \"sha256:\"",
         ),
         (
             r#"{"certificate": {"forwarded_by": ["spiffe://a/*"]}}"#,
