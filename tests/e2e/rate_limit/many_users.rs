@@ -1,4 +1,4 @@
-//! 100,000 users: what the table of fixed size costs, and whom it forgets.
+//! 100,000 users: what the table of fixed size costs, and what they get.
 //!
 //! `cargo test --locked --test e2e hundred_thousand -- --nocapture` prints what was measured.
 
@@ -21,8 +21,10 @@ const CONNECTIONS: usize = 8;
 const USERS: usize = 100_000;
 /// Documented: what the table takes at most, Envoy's own bookkeeping included.
 const TABLE_BYTES: u64 = 2 << 20;
-/// Documented: of 10,000 users in debt at the same time one in a hundred is forgotten at most.
+/// Documented: of 10,000 users in debt at the same time at least 99 in 100 have a place of their own.
 const REMEMBERED: usize = 10_000;
+/// Documented: how many users have one.
+const PLACES: usize = 4096 * 8;
 
 async fn site() -> Site {
     Fixture::new()
@@ -139,52 +141,42 @@ impl Edges {
     }
 }
 
-/// The newest one first: who is forgotten, is then in the table again and displaces others.
+/// The newest one first.
 fn newest_first(users: Range<usize>) -> impl Iterator<Item = usize> {
     users.rev()
 }
 
+/// Who comes new into a full slot takes over the least debt in it: many names are no way to get more.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hundred_thousand_users_cost_no_more_than_the_table_and_refuse_nobody_who_used_nothing() {
+async fn a_hundred_thousand_users_cost_no_more_than_the_table_and_get_no_more_than_it_holds() {
     let site = site().await;
     let mut edges = Edges::connect(&site).await;
     // What Envoy needs for any load at all.
     edges.ask_for(std::iter::repeat_n(USERS, 5000)).await;
-    assert_eq!(
-        edges.ask_again_and_again("heavy@hungry.example", 12).await,
-        10
-    );
+    let heavy = edges.ask_again_and_again("heavy@hungry.example", 12).await;
+    assert_eq!(heavy, 10);
     let before = Memory::of(&site).await;
 
-    assert_eq!(edges.ask_for(0..REMEMBERED).await, REMEMBERED);
-    let sample = newest_first(0..REMEMBERED).step_by(4);
-    let forgotten = edges.ask_for(sample).await;
-    println!("of {REMEMBERED} users in debt {forgotten} in 2500 were forgotten");
-    assert!(forgotten <= 25, "{forgotten}");
+    let first = edges.ask_for(0..REMEMBERED).await;
+    println!("of {REMEMBERED} users who used nothing {first} passed");
+    assert!(first >= REMEMBERED - REMEMBERED / 100, "{first}");
+    let again = edges.ask_for(newest_first(0..REMEMBERED).step_by(4)).await;
+    assert_eq!(again, 0, "nobody is forgotten");
 
-    // Every first request passes, whatever all the others have used.
-    assert_eq!(edges.ask_for(REMEMBERED..USERS).await, USERS - REMEMBERED);
+    let more = edges.ask_for(REMEMBERED..USERS).await;
     let after = Memory::of(&site).await;
     println!("before {before:?}, after {USERS} users {after:?}");
+    println!("of {USERS} requests of as many users {} passed", first + more);
+    assert!(first + more <= PLACES, "{first} and {more}");
+    assert!(first + more >= PLACES - PLACES / 100, "{first} and {more}");
     assert!(after.allocated <= before.allocated + TABLE_BYTES);
     assert!(after.resident <= before.resident + TABLE_BYTES);
-    assert_eq!(
-        edges.ask_again_and_again("quiet@hungry.example", 12).await,
-        10
-    );
 
-    // The one with the least debt gives way: who used most is not forgotten.
-    assert_eq!(
-        edges.ask_again_and_again("heavy@hungry.example", 2).await,
-        0
-    );
-    let newest = newest_first(USERS - 5000..USERS).step_by(2);
-    let newest = edges.ask_for(newest).await;
-    let sample = newest_first(0..USERS).step_by(50);
-    let all = edges.ask_for(sample).await;
-    println!(
-        "of {USERS} users in debt {all} in 2000 were forgotten, of the newest 5000 {newest} in 2500"
-    );
-    assert!(newest <= 25, "{newest}");
-    assert!((1000..1500).contains(&all), "{all}");
+    // A user with a burst of nine passes at least nine times in a slot of users who each have used one.
+    let quiet = edges.ask_again_and_again("quiet@hungry.example", 12).await;
+    assert!((9..=10).contains(&quiet), "{quiet}");
+    let heavy = edges.ask_again_and_again("heavy@hungry.example", 2).await;
+    assert_eq!(heavy, 0);
+    let again = edges.ask_for(newest_first(0..USERS).step_by(50)).await;
+    assert_eq!(again, 0, "and nobody gets a fresh budget");
 }
