@@ -23,7 +23,7 @@ mod der;
 mod leaf;
 
 #[allow(dead_code, unused_imports, reason = "the tests use the rest of it")]
-#[path = "../../tests/core/decision.rs"]
+#[path = "../../tests/core/decide/decision.rs"]
 mod decision;
 
 mod connection;

@@ -44,7 +44,7 @@ impl SerialNumber {
     ///
     /// Hexadecimal, as `mtls-identity inspect`, `openssl x509 -serial` and Envoy print it, with its sign. With `0x` before it or
     /// colons in it, it is nothing else. Without them, digits only could also be decimal, as `openssl x509 -text` prints
-    /// numbers of up to 8 bytes: then both are meant.
+    /// numbers of up to 8 bytes, and Go and Python any: then both are meant.
     pub fn readings(text: &str) -> Vec<Self> {
         let (is_negative, digits) = match text.strip_prefix('-') {
             Some(digits) => (true, digits),
@@ -55,8 +55,7 @@ impl SerialNumber {
             .find_map(|prefix| digits.strip_prefix(prefix));
         let hexadecimal = of_hexadecimal(prefixed.unwrap_or(digits));
         let is_decimal = prefixed.is_none() && digits.bytes().all(|byte| byte.is_ascii_digit());
-        let decimal = is_decimal.then(|| digits.parse::<u64>().ok()).flatten();
-        let decimal = decimal.map(|number| number.to_be_bytes().to_vec());
+        let decimal = (is_decimal && !digits.is_empty()).then(|| of_decimal(digits));
         let readings = hexadecimal.into_iter().chain(decimal);
         let mut readings: Vec<_> = readings
             .map(|bytes| Self::new(is_negative, &bytes))
@@ -73,6 +72,24 @@ fn of_hexadecimal(digits: &str) -> Option<Vec<u8>> {
         false => digits.to_owned(),
     };
     bytes_of_written_hex(&even).filter(|bytes| !bytes.is_empty())
+}
+
+/// The bytes of decimal digits, big-endian.
+fn of_decimal(digits: &str) -> Vec<u8> {
+    let mut bytes = vec![0];
+    for digit in digits.bytes() {
+        let mut carry = u16::from(digit.saturating_sub(b'0'));
+        for byte in bytes.iter_mut().rev() {
+            let sum = u16::from(*byte) * 10 + carry;
+            let [high, low] = sum.to_be_bytes();
+            *byte = low;
+            carry = u16::from(high);
+        }
+        if let Ok(carry @ 1..) = u8::try_from(carry) {
+            bytes.insert(0, carry);
+        }
+    }
+    bytes
 }
 
 /// The magnitude of a negative number in two's complement.
@@ -140,7 +157,10 @@ mod tests {
             ("00:16", &["16"]),
             ("-16", &["-16", "-10"]),
             ("-0x10", &["-10"]),
-            ("99999999999999999999", &["99999999999999999999"]),
+            (
+                "99999999999999999999",
+                &["99999999999999999999", "056bc75e2d630fffff"],
+            ),
             ("", &[]),
             ("-", &[]),
             ("0x", &[]),

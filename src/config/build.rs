@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 use super::document::{
-    AuditSection, CertificateSection, Document, HeadersSection, IdentitySection, LimitSection,
-    MapSection, McpBodySection, McpLimitSection, McpSection, QuotaSection, RateLimitSection,
+    AuditSection, CertificateSection, Document, HeadersSection, IdentitySection, MapSection,
     RevokedSection,
 };
 use super::place::Path;
@@ -15,10 +14,9 @@ use super::values;
 use super::{Configuration, ConfigurationError};
 use crate::decide::{Filter, HeaderRules, HeaderText, Policy};
 use crate::identity::{Charset, IdentityRules, MapRule, MapSide, Source, Unmapped, User};
-use crate::limit::{Limit, McpLimit, Quota, Rate, RateLimits};
 use crate::report::AuditRules;
 use crate::request::HeaderName;
-use crate::rules::{Forwarder, McpRules, PathPattern, Pin, PinRules, Revocations, UserPattern};
+use crate::rules::{Forwarder, Pin, PinRules, Revocations, UserPattern};
 
 impl Document {
     /// The configuration.
@@ -326,77 +324,12 @@ impl Builder {
             _ => self.error(path, REVOKED_KEYS),
         }
     }
-
-    fn rate_limits(&mut self, section: RateLimitSection) -> RateLimits {
-        let RateLimitSection {
-            default,
-            identities,
-            anonymous,
-            mcp,
-            response_headers,
-        } = section;
-        let mcp = self.mcp_limits(mcp);
-        let path = top("rate_limit");
-        // In the order of the patterns, the closest first.
-        let identities = self.map(&path.key("identities"), identities, user_pattern);
-        let identities = identities
-            .into_iter()
-            .filter_map(|(pattern, (path, limit))| {
-                let limit = match limit {
-                    LimitSection::Unlimited => Limit::Unlimited,
-                    LimitSection::Quota(section) => Limit::Quota(self.quota(section, &path)?),
-                };
-                Some((pattern, limit))
-            });
-        RateLimits {
-            identities: identities.collect(),
-            default: default.and_then(|section| self.quota(section, &path.key("default"))),
-            anonymous: anonymous.and_then(|section| self.quota(section, &path.key("anonymous"))),
-            mcp,
-            response_headers,
-        }
-    }
-
-    fn mcp_rules(&mut self, section: McpBodySection) -> McpRules {
-        let McpBodySection { paths, max_body } = section;
-        let path = top("mcp");
-        let paths = self.list(&path.key("paths"), paths, PathPattern::try_from);
-        let max_body = self.keep(&path.key("max_body"), values::max_body(&max_body));
-        McpRules {
-            paths,
-            max_body: max_body.unwrap_or_default(),
-        }
-    }
-
-    fn mcp_limits(&mut self, sections: Vec<McpLimitSection>) -> Vec<McpLimit> {
-        let mut limits = Vec::new();
-        for (index, section) in sections.into_iter().enumerate() {
-            let path = top("rate_limit").key("mcp").index(index);
-            let McpLimitSection {
-                methods,
-                names,
-                rate,
-                burst,
-            } = section;
-            let messages = self.mcp_condition(McpSection { methods, names }, &path);
-            let quota = self.quota(QuotaSection { rate, burst }, &path);
-            limits.extend(quota.map(|quota| McpLimit { messages, quota }));
-        }
-        limits
-    }
-
-    fn quota(&mut self, section: QuotaSection, path: &Path) -> Option<Quota> {
-        let QuotaSection { rate, burst } = section;
-        let rate = self.keep(&path.key("rate"), Rate::try_from(rate));
-        let burst = self.keep(&path.key("burst"), values::burst(&burst));
-        Some(Quota::new(rate?, burst?))
-    }
 }
 
 pub(super) fn header_name(text: String) -> Result<HeaderName, String> {
     HeaderName::try_from(text).map_err(|error| error.to_string())
 }
 
-fn user_pattern(text: String) -> Result<UserPattern, String> {
+pub(super) fn user_pattern(text: String) -> Result<UserPattern, String> {
     UserPattern::try_from(text).map_err(|error| error.to_string())
 }

@@ -9,6 +9,7 @@ mod authorization;
 mod build;
 mod document;
 mod error;
+mod limits;
 mod place;
 #[cfg(feature = "cli")]
 mod schema;

@@ -1,5 +1,6 @@
 //! The decision on a request, and the evidence for it.
 
+use std::net::SocketAddr;
 use std::rc::Rc;
 
 use crate::decide::client::ClientChecks;
@@ -34,13 +35,18 @@ impl Evidence<'_> {
         self.checks.as_ref().map(|checks| &checks.identity)
     }
 
-    /// What tells this client from others in the log: its certificate, or else its address without the port.
-    pub fn log_source<'a>(&'a self, address: &'a [u8]) -> &'a [u8] {
+    /// What tells this client from others in the log: its key, or else its address without the port. Of an IPv6 address the
+    /// first 64 bits count, since one client has all addresses behind them.
+    pub fn log_source(&self, address: &[u8]) -> Vec<u8> {
         if let Some(certificate) = self.peer.as_ref().and_then(Peer::certificate) {
-            return certificate.spki_sha256();
+            return certificate.spki_sha256().to_vec();
         }
-        let port = address.iter().rposition(|&byte| byte == b':');
-        port.and_then(|port| address.get(..port)).unwrap_or(address)
+        let text = std::str::from_utf8(address).unwrap_or_default();
+        match text.parse() {
+            Ok(SocketAddr::V6(address)) => address.ip().octets().iter().copied().take(8).collect(),
+            Ok(SocketAddr::V4(address)) => address.ip().octets().to_vec(),
+            Err(_) => address.to_vec(),
+        }
     }
 
     /// The names of the checks that failed and are only observed.

@@ -76,7 +76,8 @@ impl HeaderValue {
         source: &HeaderSource<'_>,
         form: HeaderText,
     ) -> Result<Option<Vec<u8>>, Reason> {
-        let is_encoded = !matches!(self, Self::User);
+        // Lists and certificates have their `%XX` already.
+        let is_encoded = !matches!(self, Self::User | Self::Subject | Self::Issuer);
         let text = self.text(source, form.charset)?;
         text.map(|text| form.bytes(text, is_encoded)).transpose()
     }

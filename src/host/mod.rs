@@ -46,6 +46,9 @@ impl Context for Root {}
 
 impl RootContext for Root {
     fn on_configure(&mut self, size: usize) -> bool {
+        if size == 0 {
+            log::warn!("mtls-identity: no configuration was given, so the defaults hold");
+        }
         let configuration = read_configuration(size);
         if let Err(error) = &configuration {
             log::error!("mtls-identity: configuration refused: {error}");

@@ -263,7 +263,7 @@ impl Plugin {
         let client = client.unwrap_or_default();
         let source = outcome.decision.evidence().log_source(&client);
         let reason = outcome.decision.reason();
-        let logs = could_log && limit.borrow_mut().admits(now, reason, source);
+        let logs = could_log && limit.borrow_mut().admits(now, reason, &source);
         if !logs && !rules.access_log {
             return;
         }

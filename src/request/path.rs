@@ -83,6 +83,14 @@ pub(crate) fn normal_form(text: &[u8], start: End, end: End) -> Option<Cow<'_, [
     is_normal.then_some(decoded)
 }
 
+/// A path without its final slash, or with one if it has none.
+pub(crate) fn with_other_end(path: &[u8]) -> Vec<u8> {
+    match path.strip_suffix(b"/") {
+        Some(without) => without.to_vec(),
+        None => [path, b"/"].concat(),
+    }
+}
+
 /// The text with its encodings decoded; none if one of its bytes or encodings cannot stand in a normal form.
 fn decode(text: &[u8]) -> Option<Cow<'_, [u8]>> {
     if text.iter().all(|&byte| is_plain(byte)) {

@@ -1,64 +1,14 @@
 //! Who may do what: rules, of which the first that matches decides.
 
-use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
-use crate::certificate::ComparableName;
 use crate::identity::Identity;
-use crate::request::{RequestHead, RequestPath};
 use crate::rules::action::Action;
 use crate::rules::group::Groups;
-use crate::rules::header_entries::{Entries, HeaderEntries, cookie_name, is_caseless};
-use crate::rules::mcp::{Holds, McpCondition, Message};
-use crate::rules::pattern::{PathPattern, Pattern};
-use crate::rules::user_pattern::UserPattern;
-
-/// The values a request's header may have.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HeaderCondition {
-    /// The header, in lower case and with `-` for `_`.
-    pub name: String,
-    /// Any one of these matches a value.
-    pub values: Vec<Pattern>,
-}
-
-/// One rule. A condition that is empty is not asked.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Rule {
-    /// The name in records.
-    pub name: String,
-    /// What the rule does.
-    pub action: Action,
-    /// Users.
-    pub identities: Vec<UserPattern>,
-    /// organizationNames of the subject, as [`crate::rules::comparable_group`] makes them.
-    pub organizations: Vec<String>,
-    /// organizationalUnitNames of the subject, in the same form.
-    pub organizational_units: Vec<String>,
-    /// Issuers of the certificate.
-    pub issuers: Vec<ComparableName>,
-    /// Methods, in upper case.
-    pub methods: Vec<String>,
-    /// Paths without query.
-    pub paths: Vec<PathPattern>,
-    /// Headers, all of which must match.
-    pub headers: Vec<HeaderCondition>,
-    /// The message of MCP; none where a rule is about any request.
-    pub mcp: Option<McpCondition>,
-}
-
-/// What a request asks for.
-#[derive(Clone, Copy, Debug)]
-pub struct Question<'a> {
-    /// `:method`.
-    pub method: &'a [u8],
-    /// `:path` without query.
-    pub path: &'a RequestPath<'a>,
-    /// The headers of the request.
-    pub head: RequestHead<'a>,
-    /// The message of MCP in the body.
-    pub message: Message<'a>,
-}
+use crate::rules::mcp::Holds;
+use crate::rules::pattern::Pattern;
+use crate::rules::readings::is_caseless;
+use crate::rules::rule::{Question, RequestHeaders, Rule};
 
 /// The rules and what happens where none matches.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -174,157 +124,15 @@ impl RulesOfClient {
     }
 }
 
-impl Rule {
-    /// Whether the conditions on the client hold.
-    pub fn matches_client(&self, identity: &Identity, groups: &Groups) -> bool {
-        let is_listed = |pattern: &UserPattern| pattern.matches(identity);
-        (self.identities.is_empty() || self.identities.iter().any(is_listed))
-            && groups.organizations.fit(&self.organizations, self.action)
-            && groups.units.fit(&self.organizational_units, self.action)
-            && (self.issuers.is_empty() || groups.is_issued_by(&self.issuers))
-    }
-
-    /// Whether there are no conditions on the client.
-    fn matches_anonymous(&self) -> bool {
-        self.identities.is_empty()
-            && self.organizations.is_empty()
-            && self.organizational_units.is_empty()
-            && self.issuers.is_empty()
-    }
-
-    /// The first condition that does not hold, by its key in the configuration.
-    fn unmet_condition(
-        &self,
-        client: Option<(&Identity, &Groups)>,
-        question: &Question<'_>,
-        headers: &RequestHeaders<'_>,
-    ) -> Option<&'static str> {
-        let for_identities = Self {
-            action: self.action,
-            identities: self.identities.clone(),
-            ..Self::default()
-        };
-        let fits_client = |rule: &Self| match client {
-            Some((identity, groups)) => rule.matches_client(identity, groups),
-            None => rule.matches_anonymous(),
-        };
-        let fits_header = |it: &HeaderCondition| self.matches_header(it, headers);
-        let conditions = [
-            ("identities", fits_client(&for_identities)),
-            (
-                "organizations, organizational_units or issuers",
-                fits_client(self),
-            ),
-            ("methods", self.matches_method(question.method)),
-            ("paths", self.matches_path(question.path)),
-            ("headers", self.headers.iter().all(fits_header)),
-            ("mcp", self.holds_for(question.message) == Holds::Yes),
-        ];
-        let mut unmet = conditions.into_iter().filter(|(_, holds)| !holds);
-        unmet.next().map(|(key, _)| key)
-    }
-
-    fn matches(&self, question: &Question<'_>, headers: &RequestHeaders<'_>) -> Holds {
-        let holds = self.matches_method(question.method)
-            && self.matches_path(question.path)
-            && self
-                .headers
-                .iter()
-                .all(|condition| self.matches_header(condition, headers));
-        match holds {
-            true => self.holds_for(question.message),
-            false => Holds::No,
-        }
-    }
-
-    fn holds_for(&self, message: Message<'_>) -> Holds {
-        let condition = self.mcp.as_ref();
-        condition.map_or(Holds::Yes, |condition| {
-            condition.holds(message, self.action)
-        })
-    }
-
-    fn matches_method(&self, method: &[u8]) -> bool {
-        let is_listed = |listed: &String| match self.action {
-            Action::Allow => listed.as_bytes() == method,
-            // Methods have a case, but not to every gateway.
-            Action::Deny => listed.as_bytes().eq_ignore_ascii_case(method),
-        };
-        self.methods.is_empty() || self.methods.iter().any(is_listed)
-    }
-
-    /// A path without a normal form may be any path: no rule with paths allows it, and every rule with paths that denies
-    /// matches it.
-    fn matches_path(&self, path: &RequestPath<'_>) -> bool {
-        if self.paths.is_empty() {
-            return true;
-        }
-        match path.normal() {
-            Some(normal) => self.paths.iter().any(|pattern| pattern.matches(normal)),
-            None => self.action == Action::Deny,
-        }
-    }
-
-    fn matches_header(&self, condition: &HeaderCondition, headers: &RequestHeaders<'_>) -> bool {
-        match (self.action, headers.entries(self.action, &condition.name)) {
-            (Action::Allow, Some(HeaderEntries::Few(entries))) => condition.allows(entries),
-            (Action::Deny, Some(HeaderEntries::Few(entries))) => entries.any(&condition.values),
-            (action, Some(HeaderEntries::TooMany) | None) => action == Action::Deny,
-        }
-    }
-}
-
-impl HeaderCondition {
-    /// Whether every entry of the header is one of the values. Of a cookie only the pairs count whose names the values
-    /// have.
-    fn allows(&self, entries: &Entries<'_>) -> bool {
-        let is_pair = |pattern: &Pattern| pattern.text().contains(&b'=');
-        if self.name != "cookie" || !self.values.iter().all(is_pair) {
-            return entries.all(&self.values);
-        }
-        let names = self.values.iter().map(|it| cookie_name(it.text()));
-        entries.pairs_named(&names.collect()).all(&self.values)
-    }
-}
-
-/// The headers of a request that rules ask about. Each is split when the first rule asks, and once for all rules.
-struct RequestHeaders<'a> {
-    names: &'a [String],
-    head: RequestHead<'a>,
-    allow: Vec<OnceCell<HeaderEntries<'a>>>,
-    deny: Vec<OnceCell<HeaderEntries<'a>>>,
-}
-
-impl<'a> RequestHeaders<'a> {
-    fn new(names: &'a [String], head: RequestHead<'a>) -> Self {
-        let unread = || names.iter().map(|_| OnceCell::new()).collect();
-        Self {
-            names,
-            head,
-            allow: unread(),
-            deny: unread(),
-        }
-    }
-
-    /// The entries of a header as rules of this action compare them; none for a name that no rule has.
-    fn entries(&self, action: Action, name: &str) -> Option<&HeaderEntries<'a>> {
-        let place = self.names.binary_search_by(|it| it.as_str().cmp(name));
-        let place = place.ok()?;
-        let (cells, read): (_, fn(&RequestHead<'a>, &str) -> _) = match action {
-            Action::Allow => (&self.allow, HeaderEntries::for_allow),
-            Action::Deny => (&self.deny, HeaderEntries::for_deny),
-        };
-        let cell = cells.get(place)?;
-        Some(cell.get_or_init(|| read(&self.head, name)))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::write_map;
+    use crate::request::{RequestHead, RequestPath, write_map};
     use crate::rules::header_entries::MAXIMUM_ENTRIES;
+    use crate::rules::mcp::Message;
+    use crate::rules::pattern::PathPattern;
     use crate::rules::pattern::work;
+    use crate::rules::rule::HeaderCondition;
 
     /// A thousand rules of one kind, none of which matches any request of the tests.
     fn rules(action: Action, rule: impl Fn(usize) -> Rule) -> Authorization {

@@ -1,9 +1,11 @@
 //! Groups that a CA vouches for: the organizations and units of the subject, and the issuer itself.
 
+use unicode_normalization::UnicodeNormalization;
+
 use crate::certificate::{
     AttributeType, AttributeValue, ComparableName, DistinguishedName, PeerCertificate,
 };
-use crate::identity::Peer;
+use crate::identity::{Charset, Peer, check_text};
 use crate::rules::action::Action;
 
 /// The groups of a client.
@@ -55,8 +57,12 @@ impl GroupNames {
         };
         for value in subject.values(kind) {
             match value {
-                AttributeValue::Text(text) => groups.names.push(comparable_group(text)),
-                AttributeValue::Latin1(_) | AttributeValue::Other => groups.is_uncertain = true,
+                AttributeValue::Text(text) if is_certain(text) => {
+                    groups.names.push(comparable_group(text));
+                }
+                AttributeValue::Text(_) | AttributeValue::Latin1(_) | AttributeValue::Other => {
+                    groups.is_uncertain = true;
+                }
             }
         }
         groups
@@ -71,8 +77,15 @@ impl GroupNames {
     }
 }
 
-/// The name of a group as X.520 compares them: without case, and with one space for several.
+/// Whether a name has no characters that are invisible or control something: with them two names look like one.
+fn is_certain(name: &str) -> bool {
+    check_text(name.trim(), Charset::Utf8).is_ok()
+}
+
+/// The name of a group as X.520 compares them: without case, with one space for several, and in Unicode's normal form NFKC
+/// (RFC 4518 section 2).
 pub fn comparable_group(name: &str) -> String {
+    let name: String = name.nfkc().collect();
     let words: Vec<_> = name.split_whitespace().collect();
     let words = words.join(" ");
     // A final sigma and any other are one letter, with one capital.

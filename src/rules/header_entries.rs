@@ -6,29 +6,12 @@ use std::collections::BTreeSet;
 
 use crate::request::RequestHead;
 use crate::rules::pattern::Pattern;
+use crate::rules::readings::{
+    add_pair, add_readings, cookie_name, is_space, trim_latin_1, without_space_at_equals,
+};
 
 /// The most entries of a header that are compared. With more of them a deny rule fits and an allow rule does not.
 pub const MAXIMUM_ENTRIES: usize = 64;
-
-/// Headers whose values have no letter case by their own grammar (RFC 9110 sections 8.3, 8.4, 12.5 and 5.2).
-const CASELESS: [&str; 11] = [
-    "accept",
-    "accept-charset",
-    "accept-encoding",
-    "accept-language",
-    "cache-control",
-    "content-encoding",
-    "content-language",
-    "content-type",
-    "expect",
-    "pragma",
-    "via",
-];
-
-/// Whether the values of a header have no letter case.
-pub(super) fn is_caseless(name: &str) -> bool {
-    CASELESS.contains(&name)
-}
 
 /// The entries of a header, or too many of them.
 #[derive(Clone, Debug)]
@@ -48,12 +31,17 @@ pub(super) struct Entries<'a> {
 }
 
 impl<'a> HeaderEntries<'a> {
-    /// What an allow rule compares: each line of the header as it is. Of `cookie`: each pair.
+    /// What an allow rule compares: each line of the header as it is. Of `cookie`: each pair, and whatever a reader that
+    /// separates at white space as well could take for one.
     pub(super) fn for_allow(head: &RequestHead<'a>, name: &str) -> Self {
         let mut entries = BTreeSet::new();
         for line in head.values_in_any_spelling(name) {
-            for entry in split(line, (name == "cookie").then_some(b';')) {
-                entries.insert(Cow::Borrowed(entry.trim_ascii()));
+            let is_cookie = name == "cookie";
+            let pairs = line.split(|&byte| is_cookie && byte == b';');
+            let words = line.split(|byte| is_cookie && (is_space(byte) || b";,".contains(byte)));
+            let words = words.filter(|word| is_cookie && word.contains(&b'='));
+            for entry in pairs.chain(words) {
+                entries.insert(Cow::Borrowed(trim_latin_1(entry)));
                 if entries.len() > MAXIMUM_ENTRIES {
                     return Self::TooMany;
                 }
@@ -67,8 +55,13 @@ impl<'a> HeaderEntries<'a> {
         let (mut entries, mut count) = (BTreeSet::new(), 0);
         for line in head.values_in_any_spelling(name) {
             add_readings(line, name, &mut entries);
-            let separators: &[u8] = if name == "cookie" { b";," } else { b"," };
-            for entry in line.split(|byte| separators.contains(byte)) {
+            let is_cookie = name == "cookie";
+            let is_separator =
+                |byte: &u8| *byte == b',' || (is_cookie && (*byte == b';' || is_space(byte)));
+            let pairs = line.split(|&byte| is_cookie && byte == b';');
+            let pairs = pairs.filter(|_| is_cookie).map(without_space_at_equals);
+            pairs.for_each(|pair| add_pair(&pair, &mut entries));
+            for entry in line.split(is_separator) {
                 count += 1;
                 if count > MAXIMUM_ENTRIES {
                     return Self::TooMany;
@@ -95,21 +88,35 @@ impl<'a> Entries<'a> {
         patterns.iter().any(is_there)
     }
 
-    /// Whether there are entries, and each is of one of the patterns.
+    /// Whether there are entries, and each is of one of the patterns. A star stands for no further entry of a list.
     pub(super) fn all(&self, patterns: &[Pattern]) -> bool {
-        let mut left: BTreeSet<usize> = (0..self.by_start.len()).collect();
-        for pattern in patterns {
-            self.places(pattern).for_each(|place| {
-                left.remove(&place);
-            });
-        }
-        left.is_empty() && !self.by_start.is_empty()
+        let count = u32::try_from(self.by_start.len()).unwrap_or(u32::MAX);
+        let asked = u64::MAX.checked_shr(u64::BITS.saturating_sub(count));
+        self.covers(patterns, asked.unwrap_or(0))
     }
 
-    /// Those entries that are pairs of a cookie with one of these names.
-    pub(super) fn pairs_named(&self, names: &BTreeSet<&[u8]>) -> Self {
-        let is_named = |entry: &&Cow<'_, [u8]>| names.contains(cookie_name(entry));
-        Self::new(self.by_start.iter().filter(is_named).cloned().collect())
+    /// The same of the pairs of a cookie that have one of these names.
+    pub(super) fn all_pairs(&self, patterns: &[Pattern], names: &BTreeSet<&[u8]>) -> bool {
+        let named = self.by_start.iter().enumerate();
+        let named = named.filter(|(_, entry)| is_counted(names.contains(cookie_name(entry))));
+        self.covers(
+            patterns,
+            named.fold(0, |asked, (place, _)| asked | bit(place)),
+        )
+    }
+
+    /// Whether each of these entries, one bit each, is of one of the patterns, and there are any.
+    fn covers(&self, patterns: &[Pattern], asked: u64) -> bool {
+        let mut covered = 0;
+        for pattern in patterns {
+            for place in self.places(pattern) {
+                let entry = self.by_start.get(place).map(AsRef::as_ref);
+                if entry.is_some_and(|entry| is_one_value(entry, pattern)) {
+                    covered |= bit(place);
+                }
+            }
+        }
+        asked != 0 && asked & !covered == 0
     }
 
     /// The places of the entries that are of a pattern. They stand side by side in one of the two orders, so the first is
@@ -153,56 +160,24 @@ fn is_counted(result: bool) -> bool {
     result
 }
 
-/// The name of a pair of a cookie: what stands before its `=`.
-pub(super) fn cookie_name(pair: &[u8]) -> &[u8] {
-    let name = pair.split(|&byte| byte == b'=').next();
-    name.unwrap_or_default().trim_ascii()
+/// The bit of an entry. An allow rule has at most 64 of them.
+fn bit(place: usize) -> u64 {
+    let place = u32::try_from(place).unwrap_or(u32::MAX);
+    1_u64.checked_shl(place).unwrap_or(0)
 }
 
-fn split(line: &[u8], separator: Option<u8>) -> impl Iterator<Item = &[u8]> {
-    line.split(move |&byte| Some(byte) == separator)
-}
-
-/// All that readers make of an entry: without white space of any kind at its ends, without `;parameters`, without quotes,
-/// and in lower case where the header has no case.
-fn add_readings<'a>(entry: &'a [u8], name: &str, readings: &mut BTreeSet<Cow<'a, [u8]>>) {
-    let without_parameters = entry.split(|&byte| byte == b';').next().unwrap_or(entry);
-    for text in [entry, without_parameters] {
-        for text in [text.trim_ascii(), trim_latin_1(text), trim_unicode(text)] {
-            let unquoted = text
-                .strip_prefix(b"\"")
-                .and_then(|it| it.strip_suffix(b"\""));
-            for text in std::iter::once(text).chain(unquoted) {
-                let text = match is_caseless(name) {
-                    true => Cow::Owned(text.to_ascii_lowercase()),
-                    false => Cow::Borrowed(text),
-                };
-                readings.insert(text);
-            }
+/// Whether what a star stands for is no list: `team-a/*` is not `team-a/x, team-b/y`.
+fn is_one_value(entry: &[u8], pattern: &Pattern) -> bool {
+    let text = pattern.text();
+    match pattern {
+        Pattern::Exact(_) => true,
+        Pattern::Anything => !entry.contains(&b','),
+        Pattern::Prefix(_) => !entry.get(text.len()..).unwrap_or_default().contains(&b','),
+        Pattern::Suffix(_) => {
+            let star = entry.len().saturating_sub(text.len());
+            let star = entry.get(..star).unwrap_or_default();
+            !star.contains(&b',') && !star.contains(&b';')
         }
-    }
-}
-
-/// Without what Python's `str.strip` removes when it has read the bytes as Latin-1.
-fn trim_latin_1(text: &[u8]) -> &[u8] {
-    let is_space = |byte: &u8| matches!(byte, 0x09..=0x0d | 0x1c..=0x20 | 0x85 | 0xa0);
-    let start = text.iter().position(|byte| !is_space(byte));
-    let end = text.iter().rposition(|byte| !is_space(byte));
-    match (start, end) {
-        (Some(start), Some(end)) => text.get(start..=end).unwrap_or_default(),
-        _ => &[],
-    }
-}
-
-/// Without what Python, Go and JavaScript trim from text in UTF-8.
-fn trim_unicode(text: &[u8]) -> &[u8] {
-    let is_space = |character: char| {
-        let code = u32::from(character);
-        character.is_whitespace() || matches!(code, 0x1c..=0x1f | 0x200b | 0xfeff)
-    };
-    match std::str::from_utf8(text) {
-        Ok(text) => text.trim_matches(is_space).as_bytes(),
-        Err(_) => text,
     }
 }
 
@@ -210,6 +185,7 @@ fn trim_unicode(text: &[u8]) -> &[u8] {
 mod tests {
     use super::*;
     use crate::request::write_map;
+    use crate::rules::readings::is_caseless;
 
     fn patterns(texts: &[&str]) -> Vec<Pattern> {
         let parse = |text: &&str| Pattern::parse(text).unwrap();
@@ -219,8 +195,14 @@ mod tests {
     fn denied(name: &str, lines: &[&[u8]], pattern: &str) -> bool {
         let map = write_map(lines.iter().map(|line| (name.as_bytes(), *line)));
         let head = RequestHead::read(&map).unwrap();
+        let pattern = Pattern::parse(pattern).unwrap();
+        let pattern = if is_caseless(name) {
+            pattern.to_lowercase()
+        } else {
+            pattern
+        };
         match HeaderEntries::for_deny(&head, name) {
-            HeaderEntries::Few(entries) => entries.any(&patterns(&[pattern])),
+            HeaderEntries::Few(entries) => entries.any(&[pattern]),
             HeaderEntries::TooMany => true,
         }
     }
@@ -243,6 +225,14 @@ mod tests {
             ("content-type", b"Text/HTML; charset=x", "text/html", true),
             ("cookie", b"a=1; role=admin2", "role=admin*", true),
             ("cookie", b"a=1; xrole=admin", "role=admin*", false),
+            ("cookie", b"role=\"admin\"", "role=admin", true),
+            ("cookie", b"role = admin", "role=admin", true),
+            ("cookie", b"role= admin", "role=admin", true),
+            ("cookie", b"role=\"\\141dmin\"", "role=admin", true),
+            ("cookie", b"a=b role=admin", "role=admin", true),
+            ("cookie", b"a=b\trole=admin", "role=admin", true),
+            ("cookie", b"a=b; \xa0role=admin", "role=admin", true),
+            ("authorization", b"basic abc", "Basic *", true),
             ("x-role", b"caf\xc3\xa0", "caf\u{e0}", true),
             ("x-role", b"a/sse", "*/sse", true),
             ("x-role", b"/sse", "*/sse", true),
@@ -286,6 +276,54 @@ mod tests {
                     assert_eq!(entries.all(&patterns), all, "{one} {two}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_star_of_an_allow_rule_stands_for_no_list() {
+        for (line, pattern, expected) in [
+            ("team-a/x", "team-a/*", true),
+            ("team-a/x, team-b/y", "team-a/*", false),
+            ("admin, user", "*user", false),
+            ("admin;user", "*user", false),
+            ("a, b", "a, b", true),
+            ("application/json; charset=utf-8", "application/json*", true),
+            ("a,b", "*", false),
+        ] {
+            let map = write_map([(&b"x"[..], line.as_bytes())]);
+            let head = RequestHead::read(&map).unwrap();
+            let HeaderEntries::Few(entries) = HeaderEntries::for_allow(&head, "x") else {
+                panic!("few entries");
+            };
+            assert_eq!(
+                entries.all(&patterns(&[pattern])),
+                expected,
+                "{pattern} {line}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_allow_rule_on_a_cookie_sees_every_pair_of_its_name() {
+        for (line, expected) in [
+            (&b"role=user"[..], true),
+            (b"a=1; role=user; theme=dark", true),
+            (b"role=user; role=admin", false),
+            (b"role=user; \xa0role=admin", false),
+            (b"role=user; \x85role=admin", false),
+            (b"role=user; a=b role=admin", false),
+            (b"role=user; role = admin", false),
+            (b"theme=dark", false),
+            (b"role=\"user\"", false),
+        ] {
+            let map = write_map([(&b"cookie"[..], line)]);
+            let head = RequestHead::read(&map).unwrap();
+            let HeaderEntries::Few(entries) = HeaderEntries::for_allow(&head, "cookie") else {
+                panic!("few entries");
+            };
+            let names = BTreeSet::from([&b"role"[..]]);
+            let fits = entries.all_pairs(&patterns(&["role=user"]), &names);
+            assert_eq!(fits, expected, "{:?}", String::from_utf8_lossy(line));
         }
     }
 

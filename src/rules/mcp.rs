@@ -1,6 +1,6 @@
 //! Rules for tools: on which paths a body is one message of MCP, and which messages a rule is about.
 
-use crate::request::{McpMessage, RequestPath};
+use crate::request::{McpMessage, RequestPath, with_other_end};
 use crate::rules::action::Action;
 use crate::rules::pattern::{PathPattern, Pattern};
 
@@ -38,10 +38,7 @@ impl McpRules {
         let Some(normal) = path.normal() else {
             return true;
         };
-        let other = match normal.strip_suffix(b"/") {
-            Some(without) => without.to_vec(),
-            None => [normal, b"/"].concat(),
-        };
+        let other = with_other_end(normal);
         let mut patterns = self.paths.iter();
         patterns.any(|pattern| pattern.matches(normal) || pattern.matches(&other))
     }

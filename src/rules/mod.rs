@@ -8,11 +8,13 @@ mod header_entries;
 mod mcp;
 mod pattern;
 mod pin;
+mod readings;
 mod revocation;
+mod rule;
 mod user_pattern;
 
 pub use action::Action;
-pub use authorization::{Authorization, HeaderCondition, Question, Rule, RulesOfClient};
+pub use authorization::{Authorization, RulesOfClient};
 pub use forwarder::{Forwarder, ForwarderError};
 pub use group::{Groups, comparable_group};
 pub use header_entries::MAXIMUM_ENTRIES;
@@ -20,4 +22,5 @@ pub use mcp::{DEFAULT_MAX_BODY, MAXIMUM_MAX_BODY, McpCondition, McpRules, Messag
 pub use pattern::{PathPattern, Pattern, PatternError};
 pub use pin::{Pin, PinError, PinRules, sha256_of_hex};
 pub use revocation::Revocations;
+pub use rule::{HeaderCondition, Question, Rule};
 pub use user_pattern::UserPattern;

@@ -35,21 +35,15 @@ mod der;
 )]
 mod leaf;
 
-mod client_cert;
-mod configuration;
-mod decision;
-mod forwarded;
-mod forwarded_by_envoy;
-mod headers;
+mod config;
+mod decide;
 mod identity;
-mod mcp;
-mod normal_form;
+mod limit;
 mod openssl;
-mod policy;
 mod properties;
-mod rate_limit;
-mod record;
-mod remembered;
-mod schema;
-mod sources;
-mod twins;
+mod report;
+mod rules;
+
+// What the rooms ask of each other.
+use config::configuration;
+use decide::decision;

@@ -11,9 +11,9 @@ use sha2::{Digest, Sha256};
 use super::shared::xfcc::{Form, Names};
 use super::{config, damage, damaged, shared};
 use crate::decision::issue;
-use crate::identity::attribute;
+use crate::identity::names::attribute;
+use crate::identity::sources::upn;
 use crate::leaf::{Leaf, common_name, name_of_rdns, organization, san_dns, san_email, san_uri};
-use crate::sources::upn;
 
 proptest! {
     #![proptest_config(config(2000))]

@@ -12,9 +12,9 @@ use proptest::sample::select;
 use super::{config, shared, text, two_texts};
 use crate::decision::issue;
 use crate::der::{self, UTF8_STRING};
-use crate::identity::attribute;
+use crate::identity::names::attribute;
+use crate::identity::sources::upn;
 use crate::leaf::Leaf;
-use crate::sources::upn;
 
 /// The sources whose value may have any character, and where that value stands.
 const SOURCES: [(Source, &str); 5] = [

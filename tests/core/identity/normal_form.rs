@@ -7,10 +7,13 @@ use mtls_identity::identity::{Charset, User, UserError};
 
 /// Texts, and the user that each is.
 fn texts() -> Vec<(String, Option<String>)> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/core/normal_form.py");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/core/identity/normal_form.py");
     let output = Command::new("python3").arg(script).output();
     let output = output.expect("python3 is on PATH: install it");
-    assert!(output.status.success(), "tests/core/normal_form.py failed");
+    assert!(
+        output.status.success(),
+        "tests/core/identity/normal_form.py failed"
+    );
     let lines = String::from_utf8(output.stdout).unwrap();
     let text = |numbers: &str| -> String {
         let number = |digits| u32::from_str_radix(digits, 16).unwrap();

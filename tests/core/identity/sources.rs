@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::der::{BMP_STRING, IA5_STRING, TELETEX_STRING, UTF8_STRING};
-use crate::identity::{AMBIGUOUS, INVALID, UNREADABLE, assert_rows, attribute, wide};
+use crate::identity::names::{AMBIGUOUS, INVALID, UNREADABLE, assert_rows, attribute, wide};
 use crate::leaf::{
     Attribute, Leaf, common_name as cn, organization as o, organizational_unit as ou, san_dns,
     san_email, san_uri,

@@ -1,0 +1,4 @@
+//! A filter from JSON.
+
+pub(crate) mod configuration;
+mod schema;

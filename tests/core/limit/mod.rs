@@ -1,0 +1,3 @@
+//! How much a user may ask.
+
+mod rate_limit;

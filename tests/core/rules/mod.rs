@@ -1,0 +1,4 @@
+//! What may be asked of whom.
+
+mod authorization;
+mod policy;
