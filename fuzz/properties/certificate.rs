@@ -132,7 +132,7 @@ fn it_is_its_one_common_name(certificate: &PeerCertificate, user: Option<User>) 
         assert_eq!(user, None, "of {names:?}");
         return;
     };
-    let lower = name.to_ascii_lowercase();
+    let lower = name.to_lowercase();
     let is_plain = name
         .bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || b"@.-_".contains(&byte));

@@ -9,10 +9,14 @@ use crate::{cryptography, openssl, parallel};
 const UNREADABLE_TO_OPENSSL: [&str; 1] = ["x509/custom/name_attribute_unsupported_tag.pem"];
 
 /// Certificates with names that are refused to whoever asks for them, and why.
-const UNREADABLE: [(&str, &str); 3] = [
+const UNREADABLE: [(&str, &str); 4] = [
     (
         "pkcs7/non-ascii-san.pem",
         "subjectAltName: an entry [1] that is not ASCII",
+    ),
+    (
+        "x509/custom/malformed-san.pem",
+        "subjectAltName: an otherName that is not a type and a value",
     ),
     (
         "x509/custom/invalid_utf8_common_name.pem",
@@ -24,9 +28,8 @@ const UNREADABLE: [(&str, &str); 3] = [
     ),
 ];
 
-/// In their subjectAltName are an otherName and an ediPartyName that OpenSSL cannot read. Nobody is named by them here.
-const UNREADABLE_NAMES_OF_NOBODY: [&str; 2] =
-    ["x509/custom/malformed-san.pem", "x509/san_edipartyname.der"];
+/// In its subjectAltName is an ediPartyName that OpenSSL cannot read. Nobody is named by it here.
+const UNREADABLE_NAMES_OF_NOBODY: [&str; 1] = ["x509/san_edipartyname.der"];
 
 /// Keys that OpenSSL does not print, so there is nothing to compare their digest with: DSA keys that leave their
 /// parameters to the issuer, a key of an algorithm that does not exist, and one of GOST.

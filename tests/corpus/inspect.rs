@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::artifacts::commands;
 use crate::vectors::Vector;
 
-/// What `inspect --json` prints. A field that the test does not know is an error.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+/// What `inspect --json` prints. A field that the test does not know is an error. What is not serialized is not compared
+/// with OpenSSL, which does not print it in this form.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Report {
     pub(crate) subject: Option<String>,
@@ -17,6 +18,16 @@ pub(crate) struct Report {
     pub(crate) not_before: String,
     pub(crate) not_after: String,
     pub(crate) cn: Vec<String>,
+    #[serde(skip_serializing)]
+    pub(crate) subject_email: Vec<String>,
+    #[serde(skip_serializing)]
+    pub(crate) subject_serial_number: Vec<String>,
+    #[serde(skip_serializing)]
+    pub(crate) subject_uid: Vec<String>,
+    #[serde(skip_serializing)]
+    pub(crate) upn: Vec<String>,
+    #[serde(skip_serializing)]
+    pub(crate) sources: serde_json::Map<String, serde_json::Value>,
     pub(crate) san: SubjectAltNames,
     pub(crate) sha256: String,
     pub(crate) spki_sha256: String,
@@ -32,6 +43,8 @@ pub(crate) struct SubjectAltNames {
     pub(crate) email: Vec<String>,
     pub(crate) uri: Vec<String>,
     pub(crate) ip: Vec<String>,
+    #[serde(skip_serializing)]
+    pub(crate) other: Vec<serde_json::Value>,
 }
 
 /// The report on a file, or the one line that says why there is none.

@@ -33,6 +33,7 @@ pub(crate) fn report(vector: &Vector) -> Option<Report> {
         spiffe: spiffe(&san),
         san,
         unreadable,
+        ..Report::default()
     })
 }
 

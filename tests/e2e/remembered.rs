@@ -108,8 +108,11 @@ async fn an_open_connection_follows_every_change_of_the_filter() {
             json!([[VERIFY, "NONE"]]),
         ),
         (
-            json!({"identity": {"sources": ["fingerprint"]}}),
-            json!([[name, fingerprint], [VERIFY, "SUCCESS"]]),
+            json!({"identity": {
+                "sources": ["fingerprint"],
+                "map": [{"from": fingerprint, "to": "by-fingerprint"}],
+            }}),
+            json!([[name, "by-fingerprint"], [VERIFY, "SUCCESS"]]),
         ),
         (
             json!({"headers": {"set": {VERIFY: "verify", "x-ssl-client-fingerprint": "fingerprint"}}}),

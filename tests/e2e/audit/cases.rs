@@ -56,6 +56,7 @@ impl Case {
         let known = credentials.as_ref();
         let record = json!({
             "decision": "deny", "user": null, "source": null, "rule": null, "observed": [],
+            "mcp_method": null, "mcp_name": null, "detail": null,
             "fingerprint": known.map(Credentials::sha256),
             "serial": known.map(|_| "0a"),
             "issuer": known.map(|_| "CN=Test CA"),
@@ -97,6 +98,11 @@ impl Case {
         self.with("decision", decision).with("reason", Value::Null)
     }
 
+    /// Why it is nobody, in words.
+    fn because(self, detail: &str) -> Self {
+        self.with("detail", detail)
+    }
+
     fn denied(self, reason: &str) -> Self {
         self.with("reason", reason)
     }
@@ -123,8 +129,12 @@ pub(crate) fn cases(authority: &Authority) -> Vec<Case> {
         Case::of(Some(authority.issue(&person(ALICE))), "/a")
             .named(ALICE)
             .passed("allow"),
-        Case::of(None, "/health").passed("anonymous"),
-        Case::of(None, "/nothing").denied("no_certificate"),
+        Case::of(None, "/health")
+            .passed("anonymous")
+            .because("the client shows no certificate"),
+        Case::of(None, "/nothing")
+            .denied("no_certificate")
+            .because("the client shows no certificate"),
     ];
     cases.extend(of_the_certificate(authority));
     cases.extend(of_the_name(authority));
@@ -137,13 +147,19 @@ fn of_the_certificate(authority: &Authority) -> [Case; 4] {
     let case = |leaf: &Leaf, path| Case::of(Some(authority.issue(leaf)), path);
     let now = SystemTime::now();
     let large = person(ALICE).extension("1.2.3.4", false, vec![4; 17 * 1024]);
+    let large = authority.issue(&large);
+    let too_long = format!(
+        "the certificate cannot be read: a certificate of {} bytes, at most 16384 are read",
+        large.certificate().len()
+    );
     let stranger = Authority::named("Stranger").issue(&person(ALICE));
     [
         Case::of(Some(stranger), "/stranger")
             .denied("certificate_not_validated")
             .with("issuer", "CN=Stranger"),
-        case(&large, "/large")
+        Case::of(Some(large), "/large")
             .denied("certificate_unreadable")
+            .because(&too_long)
             .unread(),
         case(&person(ALICE).not_after(now - HOUR), "/expired").denied("certificate_expired"),
         case(&person(ALICE).not_before(now + HOUR), "/early").denied("certificate_not_yet_valid"),
@@ -155,9 +171,15 @@ fn of_the_name(authority: &Authority) -> [Case; 3] {
     let nobody = Leaf::of([]).serial(&[0x0a]);
     let two = Leaf::of([cn("a"), cn("b")]).serial(&[0x0a]);
     [
-        case(&nobody, "/nobody").denied("no_identity"),
-        case(&two, "/two").denied("ambiguous_identity"),
-        case(&person("eve\r\nx-admin: 1"), "/invalid").denied("invalid_identity"),
+        case(&nobody, "/nobody")
+            .denied("no_identity")
+            .because("none of the names that identity.sources asks for"),
+        case(&two, "/two")
+            .denied("ambiguous_identity")
+            .because("cn is there 2 times"),
+        case(&person("eve\r\nx-admin: 1"), "/invalid")
+            .denied("invalid_identity")
+            .because("cn: a control character U+000D in a user"),
     ]
 }
 
@@ -195,6 +217,7 @@ fn of_the_request(authority: &Authority) -> [Case; 2] {
     [
         case(&edge, "/forwarded")
             .denied("forwarded_ambiguous")
+            .because("X-Forwarded-Client-Cert: a quote that does not close, or inside a value")
             .unread()
             .sending(get_bytes("/forwarded?q", ambiguous)),
         // Who it was that tried is known.
