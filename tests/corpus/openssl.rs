@@ -73,18 +73,9 @@ fn name(vector: &Vector, text: &str, field: &str) -> String {
     })
 }
 
-/// In lower case. RFC 5280 section 4.1.2.2 knows no negative number; one is shown by the bytes it has in the
-/// certificate, its two's complement, which has no sign.
+/// In lower case, with its sign.
 fn serial(text: &str) -> String {
-    match text.strip_prefix('-') {
-        None => text.to_lowercase(),
-        Some(magnitude) => {
-            let magnitude = u64::from_str_radix(magnitude, 16).unwrap();
-            let bytes = magnitude.wrapping_neg().to_be_bytes();
-            let sign = bytes.iter().take_while(|&&byte| byte == 0xff).count();
-            data_encoding::HEXLOWER.encode(&bytes[sign.min(7)..])
-        }
-    }
+    text.to_lowercase()
 }
 
 /// The entries that OpenSSL lists on one line with a comma and a space between them, and what it cannot read, which it
