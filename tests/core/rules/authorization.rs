@@ -24,6 +24,7 @@ fn a_rule_that_denies_is_not_escaped_by_another_spelling() {
     let no_admin = deny(json!({"paths": ["/admin/*"]}));
     let no_two_words = deny(json!({"organizations": ["Evil Corp"]}));
     let two_words = issue(&Leaf::of([cn("u"), o("evil  CORP ")]));
+    let invisible = issue(&Leaf::of([cn("u"), o("Evil\u{200b} Corp")]));
     let no_at = deny(json!({"paths": ["/a@b"]}));
     for (rules, certificate, head) in [
         (&no_delete, &user, (":method", "delete")),
@@ -39,6 +40,7 @@ fn a_rule_that_denies_is_not_escaped_by_another_spelling() {
         (&no_admin, &user, (":path", "/admin/?x")),
         (&no_admin, &user, (":path", "/admin/users")),
         (&no_two_words, &two_words, (":path", "/")),
+        (&no_two_words, &invisible, (":path", "/")),
         (&no_at, &user, (":path", "/a%40b")),
         (&no_at, &user, (":path", "/a%2540b")),
     ] {
@@ -94,6 +96,8 @@ fn an_organization_has_no_case() {
             "\u{39f}\u{394}\u{39f}\u{3a3}",
             "\u{3bf}\u{3b4}\u{3bf}\u{3c2}",
         ),
+        ("Mu\u{308}ller", "m\u{fc}ller"),
+        ("\u{ff25}vil Corp", "evil corp"),
     ] {
         assert_eq!(comparable_group(one), comparable_group(other));
         assert_eq!(comparable_group(one), comparable_group(&one.to_lowercase()));
@@ -164,12 +168,17 @@ fn the_first_rule_that_matches_decides() {
 #[test]
 fn a_rule_that_denies_is_not_escaped_by_another_writing_of_the_path() {
     let rules = json!({"default": "allow", "rules": [
-        {"name": "no-admin", "action": "deny", "paths": ["/admin", "/admin/*"]},
+        {"name": "no-admin", "action": "deny", "paths": ["/admin", "/admin/*", "/mcp", "*/sse", "/secret/*"]},
     ]});
     let user = issue(&Leaf::of([cn("u")]));
     for (path, expected) in [
         ("/admin", "not_authorized no-admin"),
         ("/admin/users?a", "not_authorized no-admin"),
+        ("/mcp/", "not_authorized no-admin"),
+        ("/mcp", "not_authorized no-admin"),
+        ("/a/sse/", "not_authorized no-admin"),
+        ("/secret", "not_authorized no-admin"),
+        ("/secrets", "u default"),
         ("//admin", "not_authorized no-admin"),
         ("/x/../admin", "not_authorized no-admin"),
         ("/%61dmin", "not_authorized no-admin"),
@@ -177,7 +186,7 @@ fn a_rule_that_denies_is_not_escaped_by_another_writing_of_the_path() {
         ("/x%2f..%2fadmin", "not_authorized no-admin"),
         ("http://a/admin", "not_authorized no-admin"),
         ("/administrator", "u default"),
-        ("/mcp", "u default"),
+        ("/other", "u default"),
     ] {
         let head = [(":method", "GET"), (":path", path)];
         assert_eq!(authorize(&rules, &user, &head), expected, "{path}");
