@@ -166,7 +166,10 @@ async fn a_hundred_thousand_users_cost_no_more_than_the_table_and_get_no_more_th
     let more = edges.ask_for(REMEMBERED..USERS).await;
     let after = Memory::of(&site).await;
     println!("before {before:?}, after {USERS} users {after:?}");
-    println!("of {USERS} requests of as many users {} passed", first + more);
+    println!(
+        "of {USERS} requests of as many users {} passed",
+        first + more
+    );
     assert!(first + more <= PLACES, "{first} and {more}");
     assert!(first + more >= PLACES - PLACES / 100, "{first} and {more}");
     assert!(after.allocated <= before.allocated + TABLE_BYTES);
