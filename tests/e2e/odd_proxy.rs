@@ -311,12 +311,17 @@ fn a_name_that_is_no_text_refuses_its_request_and_no_other() {
 #[test]
 fn a_property_of_any_bytes_ends_no_vm() {
     let mut vm = Vm::new();
-    let whole = vm.store.data().properties.clone();
-    for name in whole.keys() {
+    let mut whole = vm.store.data().properties.clone();
+    let names: Vec<_> = whole.keys().copied().collect();
+    let mut connection = 7_u64;
+    for name in names {
         for bytes in [&b""[..], b"\xff", &[0; 9], &[0xff; 70_000]] {
             let properties = &mut vm.store.data_mut().properties;
             properties.insert(name, bytes.to_vec());
             vm.request();
+            // A certificate that is refused stays so on its connection.
+            connection += 1;
+            whole.insert("connection.id", connection.to_le_bytes().to_vec());
             vm.store.data_mut().properties = whole.clone();
             vm.assert_serves();
         }

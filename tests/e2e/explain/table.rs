@@ -227,7 +227,7 @@ pub(super) const CASES: [Case; 77] = [
     ("sources", "dns", "GET", "/", NOTHING, "host.example.com"),
     ("sources", "wildcard", "GET", "/", NOTHING, "invalid_identity"),
     ("sources", "umlaut", "GET", "/", NOTHING, "zoë@example.com"),
-    ("sources", "upper-umlaut", "GET", "/", NOTHING, "invalid_identity"),
+    ("sources", "upper-umlaut", "GET", "/", NOTHING, "zoë@example.com"),
     ("sources", "bidi", "GET", "/", NOTHING, "invalid_identity"),
     ("sources", "two-cns", "GET", "/", NOTHING, "b@example.com"),
     ("sources", "nobody", "GET", "/", NOTHING, "no_identity"),
