@@ -15,12 +15,12 @@ const UNREADABLE: [(&str, &str); 4] = [
         "subjectAltName: an entry [1] that is not ASCII",
     ),
     (
-        "x509/custom/malformed-san.pem",
-        "subjectAltName: an otherName that is not a type and a value",
-    ),
-    (
         "x509/custom/invalid_utf8_common_name.pem",
         "subject: a string of ASN.1 type Utf8String whose bytes are not of that type",
+    ),
+    (
+        "x509/custom/malformed-san.pem",
+        "subjectAltName: an otherName that is not a type and a value",
     ),
     (
         "x509/utf8-dnsname.pem",
