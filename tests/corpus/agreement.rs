@@ -4,9 +4,12 @@ use crate::inspect::{Report, inspect};
 use crate::vectors::{CERTIFICATES, Vector};
 use crate::{cryptography, openssl, parallel};
 
-/// Read here and not by OpenSSL: a commonName that is no character string, and has a tag of no type that
+/// Read here and not by OpenSSL: an attribute of the subject that is no character string, and has a tag of no type that
 /// OpenSSL knows. It names nobody.
-const UNREADABLE_TO_OPENSSL: [&str; 1] = ["x509/custom/name_attribute_unsupported_tag.pem"];
+const UNREADABLE_TO_OPENSSL: [&str; 2] = [
+    "x509/custom/long-form-name-attribute.pem",
+    "x509/custom/name_attribute_unsupported_tag.pem",
+];
 
 /// Certificates with names that are refused to whoever asks for them, and why.
 const UNREADABLE: [(&str, &str); 4] = [
@@ -15,12 +18,12 @@ const UNREADABLE: [(&str, &str); 4] = [
         "subjectAltName: an entry [1] that is not ASCII",
     ),
     (
-        "x509/custom/malformed-san.pem",
-        "subjectAltName: an otherName that is not a type and a value",
-    ),
-    (
         "x509/custom/invalid_utf8_common_name.pem",
         "subject: a string of ASN.1 type Utf8String whose bytes are not of that type",
+    ),
+    (
+        "x509/custom/malformed-san.pem",
+        "subjectAltName: an otherName that is not a type and a value",
     ),
     (
         "x509/utf8-dnsname.pem",
