@@ -47,3 +47,10 @@ printf 'spiffe://example.org' | seed spiffe_id domain
 printf '%s\n' 'spiffe://a/ns/{ns}/sa/{sa}' '{sa}@{ns}.example.com' spiffe://a/ns/b/sa/c spiffe://a/ns/B/sa/c.d | seed mapping mesh
 printf '%s\n' '{user}@old.example.com' '{user}@example.com' Eve@OLD.example.com eve@old.example.com | seed mapping mail
 printf '%s\n' '{a}:{b}' '{b}-{a}' x:y-z x-y:z | seed mapping separator
+printf '%s\n' '{a}/{rest...}' '{a}-{rest...}' x/y-z/a x-y/z/a | seed mapping rest
+
+printf '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"drop","arguments":{}}}' | seed mcp call
+printf '{"jsonrpc":"2.0","method":"resources/read","id":"a","params":{"uri":"file:///\\u0061"}}' | seed mcp read
+printf '{"jsonrpc":"2.0","id":1,"result":{}}' | seed mcp response
+printf '%s\n' 'admin*' 'administrator' | seed pattern prefix
+printf '%s\n' '*@example.com' 'alice@example.com' | seed pattern suffix

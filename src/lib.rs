@@ -1,5 +1,4 @@
 //! Turns the certificate of an mTLS client into one header a gateway can trust.
-#![allow(dead_code)]
 
 pub mod certificate;
 pub mod config;

@@ -7,6 +7,7 @@ use proptest::test_runner::RngSeed;
 use unicode_normalization::UnicodeNormalization;
 
 mod certificates;
+mod rules;
 #[path = "../../fuzz/properties/mod.rs"]
 mod shared;
 mod sources;
@@ -149,10 +150,13 @@ fn rule() -> impl Strategy<Value = (String, String)> {
         "https://{a}/{b}",
         "urn:{a}:{b}",
         "{a}.{b}.{a}",
+        "{a}/{b...}",
+        "{a}@x.{b...}",
     ];
     const TO: &[&str] = &[
         "{a}",
         "{b}",
+        "{b...}",
         "{c}",
         "@",
         ".",
@@ -166,7 +170,8 @@ fn rule() -> impl Strategy<Value = (String, String)> {
         "A",
     ];
     let joined = select(SEPARATORS).prop_map(|separator| format!("{{a}}{separator}{{b}}"));
-    let to = prop_oneof![2 => joined, 1 => pieces(TO)];
+    let rest = select(SEPARATORS).prop_map(|separator| format!("{{a}}{separator}{{b...}}"));
+    let to = prop_oneof![2 => joined, 1 => rest, 1 => pieces(TO)];
     (select(FROM).prop_map(str::to_owned), to)
 }
 
@@ -194,7 +199,8 @@ fn two_names() -> impl Strategy<Value = (Segments, Segments)> {
 
 fn written(from: &str, segments: &Segments) -> String {
     let wildcards = ["{a}", "{b}", "{c}"].iter().zip(segments);
-    wildcards.fold(from.to_owned(), |name, (wildcard, segment)| {
+    let whole = from.replace("...}", "}");
+    wildcards.fold(whole, |name, (wildcard, segment)| {
         name.replace(wildcard, segment)
     })
 }
