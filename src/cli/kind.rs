@@ -1,5 +1,7 @@
 //! What a file is when it is no certificate.
 
+use x509_parser::asn1_rs::{Any, FromDer};
+
 /// What bytes in DER are, as far as their outermost elements tell it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -94,18 +96,8 @@ fn begins_with(content: &[u8], tag: u8) -> bool {
     content.first() == Some(&tag)
 }
 
-/// The first element: its tag, its contents, what is behind it (X.690 section 8.1).
+/// The first element: its first byte, its contents, what is behind it (X.690 section 8.1).
 fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
-    let (&tag, rest) = bytes.split_first()?;
-    let (&length, rest) = rest.split_first()?;
-    let (length, rest) = match length {
-        0..0x80 => (usize::from(length), rest),
-        _ => {
-            let (digits, rest) = rest.split_at_checked(usize::from(length & 0x7f))?;
-            let add = |sum: usize, &digit: &u8| sum.checked_mul(256)?.checked_add(digit.into());
-            (digits.iter().try_fold(0, add)?, rest)
-        }
-    };
-    let (content, behind) = rest.split_at_checked(length)?;
-    Some((tag, content, behind))
+    let (behind, any) = Any::from_der(bytes).ok()?;
+    Some((*bytes.first()?, any.data, behind))
 }

@@ -274,9 +274,11 @@ impl Plugin {
         }
         let client = attribute(b"source\0address").ok().flatten();
         let client = client.unwrap_or_default();
-        let source = outcome.decision.evidence().log_source(&client);
-        let reason = outcome.decision.reason();
-        let logs = could_log && limit.borrow_mut().admits(now, reason, &source);
+        let logs = could_log && {
+            let source = outcome.decision.evidence().log_source(&client);
+            let reason = outcome.decision.reason();
+            limit.borrow_mut().admits(now, reason, &source)
+        };
         if !logs && !rules.access_log {
             return;
         }

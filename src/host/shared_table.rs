@@ -59,9 +59,10 @@ impl SharedTable {
             let slot = slot.unwrap_or_default();
             let charged = limit::charge(&slot, key, &charge.quota, now);
             let written = match &charged.slot {
-                Some(_) if charge.is_question => Ok(()),
-                Some(next) => hostcalls::set_shared_data(&name, Some(next.as_bytes()), cas),
-                None => Ok(()),
+                Some(next) if !charge.is_question => {
+                    hostcalls::set_shared_data(&name, Some(next.as_bytes()), cas)
+                }
+                Some(_) | None => Ok(()),
             };
             match written {
                 Ok(()) => return Ok(Allowance::after(charge, &charged, now)),

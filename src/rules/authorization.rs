@@ -89,9 +89,7 @@ impl Authorization {
         }
         (self.default, None)
     }
-}
 
-impl Authorization {
     /// The rules that are tried for a request, in their order, the last of which decides if it matches. With each comes
     /// the first condition that does not hold; none for the rule that matches.
     pub fn tried(
@@ -114,10 +112,8 @@ impl Authorization {
 
 impl RulesOfClient {
     fn new(rules: &[Rule], client: Option<(&Identity, &Groups)>) -> Self {
-        let of_client = rules.iter().zip(0..).filter(|(rule, _)| match client {
-            Some((identity, groups)) => rule.matches_client(identity, groups),
-            None => rule.matches_anonymous(),
-        });
+        let rules = rules.iter().zip(0..);
+        let of_client = rules.filter(|(rule, _)| rule.matches_client(client));
         Self {
             places: of_client.map(|(_, place)| place).collect(),
         }

@@ -61,21 +61,31 @@ pub struct Question<'a> {
 }
 
 impl Rule {
-    /// Whether the conditions on the client hold.
-    pub fn matches_client(&self, identity: &Identity, groups: &Groups) -> bool {
-        let is_listed = |pattern: &UserPattern| pattern.matches(identity);
-        (self.identities.is_empty() || self.identities.iter().any(is_listed))
-            && groups.organizations.fit(&self.organizations, self.action)
-            && groups.units.fit(&self.organizational_units, self.action)
-            && (self.issuers.is_empty() || groups.is_issued_by(&self.issuers))
+    /// Whether the conditions on the client hold. Without a client no condition on one does.
+    pub(super) fn matches_client(&self, client: Option<(&Identity, &Groups)>) -> bool {
+        let (identity, groups) = client.unzip();
+        self.matches_identity(identity) && self.matches_groups(groups)
     }
 
-    /// Whether there are no conditions on the client.
-    pub(super) fn matches_anonymous(&self) -> bool {
+    fn matches_identity(&self, identity: Option<&Identity>) -> bool {
+        let mut listed = self.identities.iter();
         self.identities.is_empty()
-            && self.organizations.is_empty()
-            && self.organizational_units.is_empty()
-            && self.issuers.is_empty()
+            || identity.is_some_and(|identity| listed.any(|pattern| pattern.matches(identity)))
+    }
+
+    fn matches_groups(&self, groups: Option<&Groups>) -> bool {
+        match groups {
+            Some(groups) => {
+                groups.organizations.fit(&self.organizations, self.action)
+                    && groups.units.fit(&self.organizational_units, self.action)
+                    && (self.issuers.is_empty() || groups.is_issued_by(&self.issuers))
+            }
+            None => {
+                self.organizations.is_empty()
+                    && self.organizational_units.is_empty()
+                    && self.issuers.is_empty()
+            }
+        }
     }
 
     /// The first condition that does not hold, by its key in the configuration.
@@ -85,21 +95,13 @@ impl Rule {
         question: &Question<'_>,
         headers: &RequestHeaders<'_>,
     ) -> Option<&'static str> {
-        let for_identities = Self {
-            action: self.action,
-            identities: self.identities.clone(),
-            ..Self::default()
-        };
-        let fits_client = |rule: &Self| match client {
-            Some((identity, groups)) => rule.matches_client(identity, groups),
-            None => rule.matches_anonymous(),
-        };
+        let (identity, groups) = client.unzip();
         let fits_header = |it: &HeaderCondition| self.matches_header(it, headers);
         let conditions = [
-            ("identities", fits_client(&for_identities)),
+            ("identities", self.matches_identity(identity)),
             (
                 "organizations, organizational_units or issuers",
-                fits_client(self),
+                self.matches_groups(groups),
             ),
             ("methods", self.matches_method(question.method)),
             ("paths", self.matches_path(question.path)),
