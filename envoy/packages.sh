@@ -31,6 +31,18 @@ pip() {
   }
 }
 
+# need_packages NAME REQUIREMENTS: $packages is a folder with what the file lists; fetches it if need be.
+need_packages() {
+  packages=.python/$1-$(sha256sum "$2" | cut -c 1-16)
+  [[ -d $packages ]] || (
+    need_pip
+    new_folder .python
+    echo "$(basename "$0"): fetching the packages of $2" >&2
+    pip install --no-user --target "$new" --requirement "$2" || die "pip cannot fetch the packages of $2"
+    keep "$packages"
+  )
+}
+
 # keep FOLDER: $new is this folder from now on. A rename does not replace what another run has put there in the
 # meantime; that one is as good, if it is whole.
 keep() {

@@ -20,24 +20,14 @@ die() {
 # shellcheck source=envoy/packages.sh
 . envoy/packages.sh
 
-wanted=tests/istio/requirements.txt
-packages=.python/istio-$(sha256sum "$wanted" | cut -c 1-16)
+need_packages istio tests/istio/requirements.txt
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-
-# Makes the folder of the packages, whole or not at all.
-fetch() (
-  need_pip
-  new_folder .python
-  pip install --target "$new" --requirement "$wanted" || die "pip cannot fetch the packages of $wanted"
-  keep "$packages"
-)
 
 validate() {
   PYTHONPATH=$packages "$python" tests/istio/validate.py "$crds" "$@"
 }
 
-[[ -d $packages ]] || fetch
 kubectl=$(tests/istio/kubectl.sh)
 for overlay in {,traffic-extension/}{gateway,sidecar,waypoint}; do
   "$kubectl" kustomize "istio/$overlay" >"$work/${overlay//\//-}.yaml"

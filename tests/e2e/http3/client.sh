@@ -12,17 +12,5 @@ die() {
 # shellcheck source=envoy/packages.sh
 . envoy/packages.sh
 
-wanted=tests/e2e/http3/requirements.txt
-packages=.python/http3-$(sha256sum "$wanted" | cut -c 1-16)
-
-# Makes the folder of the packages, whole or not at all.
-fetch() (
-  need_pip
-  new_folder .python
-  echo "client.sh: fetching the packages of $wanted" >&2
-  pip install --no-user --target "$new" --requirement "$wanted" || die "pip cannot fetch the packages of $wanted"
-  keep "$packages"
-)
-
-[[ -d $packages ]] || fetch
+need_packages http3 tests/e2e/http3/requirements.txt
 PYTHONPATH=$packages exec "$python" tests/e2e/http3/client.py "$@"
