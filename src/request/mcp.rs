@@ -99,6 +99,17 @@ impl McpMessage {
         }
     }
 
+    /// The same message with its method and name in lower case, for rules that take no notice of it.
+    pub(crate) fn to_lowercase(&self) -> Self {
+        match self {
+            Self::Request { method, name } => Self::Request {
+                method: method.to_lowercase(),
+                name: name.as_ref().map(|name| name.to_lowercase()),
+            },
+            Self::Response => Self::Response,
+        }
+    }
+
     /// The tool, prompt or resource.
     pub fn name(&self) -> Option<&str> {
         match self {

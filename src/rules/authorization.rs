@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::identity::Identity;
 use crate::rules::action::Action;
 use crate::rules::group::Groups;
-use crate::rules::mcp::Holds;
+use crate::rules::mcp::{Holds, McpCondition};
 use crate::rules::pattern::Pattern;
 use crate::rules::readings::is_caseless;
 use crate::rules::rule::{Question, RequestHeaders, Rule};
@@ -32,6 +32,9 @@ impl Authorization {
     pub fn new(default: Action, mut rules: Vec<Rule>) -> Self {
         let mut header_names = BTreeSet::new();
         for rule in &mut rules {
+            if rule.action == Action::Deny {
+                rule.mcp = rule.mcp.as_ref().map(McpCondition::to_lowercase);
+            }
             for condition in &mut rule.headers {
                 header_names.insert(condition.name.clone());
                 if rule.action == Action::Deny && is_caseless(&condition.name) {

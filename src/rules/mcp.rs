@@ -75,6 +75,12 @@ pub(super) enum Holds {
     Unknown,
 }
 
+impl Holds {
+    pub(super) fn of(holds: bool) -> Self {
+        if holds { Self::Yes } else { Self::No }
+    }
+}
+
 impl McpCondition {
     /// Whether a rule with this condition is about the message.
     pub(super) fn holds(&self, message: Message<'_>, action: Action) -> Holds {
@@ -84,26 +90,42 @@ impl McpCondition {
             Message::Any => action == Action::Deny,
             Message::Read(message) => self.fits(message, action),
         };
-        if holds { Holds::Yes } else { Holds::No }
+        Holds::of(holds)
     }
 
     /// Whether a message is one of these. For a rule that denies letter case makes no difference, and a message without a
     /// name has every name.
     pub fn fits(&self, message: &McpMessage, action: Action) -> bool {
-        let is_listed = |patterns: &[Pattern], text: &str| match action {
-            Action::Allow => patterns.iter().any(|it| it.matches(text.as_bytes())),
-            Action::Deny => {
-                let lower = text.to_lowercase();
-                let mut patterns = patterns.iter().map(Pattern::to_lowercase);
-                patterns.any(|it| it.matches(lower.as_bytes()))
-            }
+        match action {
+            Action::Allow => self.lists(message, false),
+            Action::Deny => self.to_lowercase().fits_lowercase(&message.to_lowercase()),
+        }
+    }
+
+    /// The same for a rule that denies, with both in lower case already.
+    pub(super) fn fits_lowercase(&self, message: &McpMessage) -> bool {
+        self.lists(message, true)
+    }
+
+    /// The same condition with its patterns in lower case.
+    pub(super) fn to_lowercase(&self) -> Self {
+        let lower = |patterns: &[Pattern]| patterns.iter().map(Pattern::to_lowercase).collect();
+        Self {
+            methods: lower(&self.methods),
+            names: lower(&self.names),
+        }
+    }
+
+    /// `is_any_name`: whether a message without a name has every name.
+    fn lists(&self, message: &McpMessage, is_any_name: bool) -> bool {
+        let is_listed = |patterns: &[Pattern], text: &str| {
+            patterns.is_empty() || patterns.iter().any(|it| it.matches(text.as_bytes()))
         };
         let has_name = match message.name() {
             Some(name) => is_listed(&self.names, name),
-            None => action == Action::Deny,
+            None => self.names.is_empty() || is_any_name,
         };
-        (self.methods.is_empty() || is_listed(&self.methods, message.method()))
-            && (self.names.is_empty() || has_name)
+        is_listed(&self.methods, message.method()) && has_name
     }
 }
 

@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 
 use crate::certificate::ComparableName;
 use crate::identity::Identity;
-use crate::request::{RequestHead, RequestPath, with_other_end};
+use crate::request::{McpMessage, RequestHead, RequestPath, with_other_end};
 use crate::rules::action::Action;
 use crate::rules::group::Groups;
 use crate::rules::header_entries::{Entries, HeaderEntries};
@@ -106,7 +106,10 @@ impl Rule {
             ("methods", self.matches_method(question.method)),
             ("paths", self.matches_path(question.path)),
             ("headers", self.headers.iter().all(fits_header)),
-            ("mcp", self.holds_for(question.message) == Holds::Yes),
+            (
+                "mcp",
+                self.holds_for(question.message, headers) == Holds::Yes,
+            ),
         ];
         let mut unmet = conditions.into_iter().filter(|(_, holds)| !holds);
         unmet.next().map(|(key, _)| key)
@@ -120,16 +123,19 @@ impl Rule {
                 .iter()
                 .all(|condition| self.matches_header(condition, headers));
         match holds {
-            true => self.holds_for(question.message),
+            true => self.holds_for(question.message, headers),
             false => Holds::No,
         }
     }
 
-    fn holds_for(&self, message: Message<'_>) -> Holds {
-        let condition = self.mcp.as_ref();
-        condition.map_or(Holds::Yes, |condition| {
-            condition.holds(message, self.action)
-        })
+    fn holds_for(&self, message: Message<'_>, headers: &RequestHeaders<'_>) -> Holds {
+        match (&self.mcp, message, self.action) {
+            (None, _, _) => Holds::Yes,
+            (Some(condition), Message::Read(message), Action::Deny) => {
+                Holds::of(condition.fits_lowercase(headers.lowercase(message)))
+            }
+            (Some(condition), message, action) => condition.holds(message, action),
+        }
     }
 
     fn matches_method(&self, method: &[u8]) -> bool {
@@ -178,12 +184,14 @@ impl HeaderCondition {
     }
 }
 
-/// The headers of a request that rules ask about. Each is split when the first rule asks, and once for all rules.
+/// The headers of a request that rules ask about. Each is split when the first rule asks, and once for all rules; so is
+/// its message put into lower case.
 pub(super) struct RequestHeaders<'a> {
     names: &'a [String],
     head: RequestHead<'a>,
     allow: Vec<OnceCell<HeaderEntries<'a>>>,
     deny: Vec<OnceCell<HeaderEntries<'a>>>,
+    message: OnceCell<McpMessage>,
 }
 
 impl<'a> RequestHeaders<'a> {
@@ -194,7 +202,13 @@ impl<'a> RequestHeaders<'a> {
             head,
             allow: unread(),
             deny: unread(),
+            message: OnceCell::new(),
         }
+    }
+
+    /// The message of this request in lower case.
+    fn lowercase(&self, message: &McpMessage) -> &McpMessage {
+        self.message.get_or_init(|| message.to_lowercase())
     }
 
     /// The entries of a header as rules of this action compare them; none for a name that no rule has.
