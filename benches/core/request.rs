@@ -50,6 +50,33 @@ pub(crate) fn benchmarks(criterion: &mut Criterion) {
     ] {
         serve(criterion, name, configuration, &head, &pem);
     }
+    dearest(criterion, &pem);
+}
+
+/// Under rules that ask for path, cookie and another header: what the shortest request costs, and what the dearest one
+/// costs that a client can send. What a client must be refused for is left out: then fewer rules are asked.
+fn dearest(criterion: &mut Criterion, pem: &str) {
+    let configuration = configuration(&ruled_by_the_client());
+    let short = write_map([(&b":path"[..], &b"/"[..]), (b":method", b"GET")]);
+    let path = format!("/servers/{}", "%7a%41".repeat(600));
+    // Each begins as the rules' patterns do.
+    let entries = |name: &'static str, between| {
+        let entries = (0..64).map(|number| format!("{name}{number:050}"));
+        entries.collect::<Vec<_>>().join(between)
+    };
+    let cookie = entries("role=admin", "; ");
+    let roles = entries("admin", ", ");
+    let long = write_map([
+        (&b":path"[..], path.as_bytes()),
+        (b":method", b"GET"),
+        (b"cookie", cookie.as_bytes()),
+        (b"x-role", roles.as_bytes()),
+    ]);
+    for (name, map) in [("shortest", &short), ("dearest", &long)] {
+        let head = RequestHead::read(map).unwrap();
+        let name = format!("1,000 rules, {name} request");
+        serve(criterion, &name, &configuration, &head, pem);
+    }
 }
 
 fn serve(
@@ -107,6 +134,24 @@ fn ruled() -> Value {
             "identities": [format!("*@unit{number}.example.com")],
             "paths": [format!("/servers/{number}/*")],
         })
+    };
+    let all = json!({"name": "staff", "action": "allow", "identities": ["*@example.com"]});
+    let rules: Vec<_> = (0..1000).map(rule).chain([all]).collect();
+    json!({"authorization": {"rules": rules}})
+}
+
+/// Rules that ask for what a client writes. None of them matches but the last one.
+fn ruled_by_the_client() -> Value {
+    let rule = |number: usize| {
+        let condition = match number % 3 {
+            0 => json!({"paths": [format!("/servers/{number}/*")]}),
+            1 => json!({"headers": {"cookie": [format!("role=admin{number}*")]}}),
+            _ => json!({"headers": {"x-role": [format!("admin{number}*")]}}),
+        };
+        let mut rule = json!({"name": format!("rule {number}"), "action": "deny"});
+        let condition = condition.as_object().unwrap().clone();
+        rule.as_object_mut().unwrap().extend(condition);
+        rule
     };
     let all = json!({"name": "staff", "action": "allow", "identities": ["*@example.com"]});
     let rules: Vec<_> = (0..1000).map(rule).chain([all]).collect();

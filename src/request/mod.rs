@@ -12,4 +12,4 @@ pub use header_name::{HeaderName, HeaderNameError};
 pub use mcp::{McpError, McpMessage};
 pub use mcp_head::{McpHeadError, check_mcp_head, mcp_headers_agree};
 pub use path::RequestPath;
-pub(crate) use path::{End, normal_form, with_other_end};
+pub(crate) use path::{End, normal_form};

@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 use std::cell::OnceCell;
 
-/// A path without its query. Its normal form is worked out once, when it is first asked for.
+/// A path without its query. Its normal form is worked out once, when it is first asked for, however many rules ask.
 #[derive(Clone, Debug)]
 pub struct RequestPath<'a> {
     bytes: &'a [u8],
     normal: OnceCell<Normal>,
+    with_slash: OnceCell<Vec<u8>>,
 }
 
 /// The normal form of a path.
@@ -28,6 +29,7 @@ impl<'a> RequestPath<'a> {
         Self {
             bytes: parts.next().unwrap_or_default(),
             normal: OnceCell::new(),
+            with_slash: OnceCell::new(),
         }
     }
 
@@ -55,6 +57,15 @@ impl<'a> RequestPath<'a> {
             Normal::Decoded(decoded) => Some(decoded),
         }
     }
+
+    /// The normal form with and without a final slash, in the order in which it came first: many gateways serve the two
+    /// alike.
+    pub fn either_end(&self) -> Option<[&[u8]; 2]> {
+        let normal = self.normal()?;
+        let with_slash = || self.with_slash.get_or_init(|| [normal, b"/"].concat());
+        let other = normal.strip_suffix(b"/");
+        Some([normal, other.unwrap_or_else(|| with_slash())])
+    }
 }
 
 /// Whether a piece of a path ends here, or goes on behind the `*` of a pattern.
@@ -81,14 +92,6 @@ pub(crate) fn normal_form(text: &[u8], start: End, end: End) -> Option<Cow<'_, [
     };
     let is_normal = segments.iter().enumerate().all(is_normal);
     is_normal.then_some(decoded)
-}
-
-/// A path without its final slash, or with one if it has none.
-pub(crate) fn with_other_end(path: &[u8]) -> Vec<u8> {
-    match path.strip_suffix(b"/") {
-        Some(without) => without.to_vec(),
-        None => [path, b"/"].concat(),
-    }
 }
 
 /// The text with its encodings decoded; none if one of its bytes or encodings cannot stand in a normal form.
@@ -163,6 +166,20 @@ mod tests {
             ("/...", "/..."),
         ] {
             assert_eq!(normal(path).as_deref(), Some(expected), "{path}");
+        }
+    }
+
+    #[test]
+    fn the_other_end_is_with_a_slash_or_without() {
+        for (path, expected) in [
+            ("/", Some(["/", ""])),
+            ("/a%62", Some(["/ab", "/ab/"])),
+            ("/a/?b", Some(["/a/", "/a"])),
+            ("a", None),
+        ] {
+            let path = RequestPath::new(path.as_bytes());
+            let expected = expected.map(|ends| ends.map(str::as_bytes));
+            assert_eq!(path.either_end(), expected, "{path:?}");
         }
     }
 

@@ -2,6 +2,7 @@
 //! entries without a look at all of them.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 use crate::request::RequestHead;
@@ -22,12 +23,12 @@ pub(super) enum HeaderEntries<'a> {
     TooMany,
 }
 
-/// Texts in two orders: from their beginnings and from their ends.
+/// Texts in two orders: from their beginnings and, once a pattern asks for it, from their ends.
 #[derive(Clone, Debug)]
 pub(super) struct Entries<'a> {
     by_start: Vec<Cow<'a, [u8]>>,
     /// Each entry written backwards, and its place in `by_start`.
-    by_end: Vec<(Vec<u8>, usize)>,
+    by_end: OnceCell<Vec<(Vec<u8>, usize)>>,
 }
 
 impl<'a> HeaderEntries<'a> {
@@ -47,12 +48,12 @@ impl<'a> HeaderEntries<'a> {
                 }
             }
         }
-        Self::Few(Entries::new(entries))
+        Self::Few(Entries::new(entries.into_iter().collect()))
     }
 
     /// What a deny rule compares: whatever a reader of the header could take for one of its entries.
     pub(super) fn for_deny(head: &RequestHead<'a>, name: &str) -> Self {
-        let (mut entries, mut count) = (BTreeSet::new(), 0);
+        let (mut entries, mut count) = (Vec::new(), 0);
         for line in head.values_in_any_spelling(name) {
             add_readings(line, name, &mut entries);
             let is_cookie = name == "cookie";
@@ -61,7 +62,8 @@ impl<'a> HeaderEntries<'a> {
             let pairs = line.split(|&byte| is_cookie && byte == b';');
             let pairs = pairs.filter(|_| is_cookie).map(without_space_at_equals);
             pairs.for_each(|pair| add_pair(&pair, &mut entries));
-            for entry in line.split(is_separator) {
+            // Behind `;` of a cookie comes a space, so that between the two is nothing: no entry.
+            for entry in line.split(is_separator).filter(|it| !it.is_empty()) {
                 count += 1;
                 if count > MAXIMUM_ENTRIES {
                     return Self::TooMany;
@@ -74,18 +76,29 @@ impl<'a> HeaderEntries<'a> {
 }
 
 impl<'a> Entries<'a> {
-    fn new(entries: BTreeSet<Cow<'a, [u8]>>) -> Self {
-        let by_start: Vec<_> = entries.into_iter().collect();
-        let backwards = |(place, entry): (usize, &Cow<'_, [u8]>)| (reversed(entry), place);
-        let mut by_end: Vec<_> = by_start.iter().enumerate().map(backwards).collect();
-        by_end.sort();
-        Self { by_start, by_end }
+    fn new(mut by_start: Vec<Cow<'a, [u8]>>) -> Self {
+        by_start.sort_unstable();
+        by_start.dedup();
+        Self {
+            by_start,
+            by_end: OnceCell::new(),
+        }
+    }
+
+    fn by_end(&self) -> &[(Vec<u8>, usize)] {
+        self.by_end.get_or_init(|| {
+            let backwards = |(place, entry): (usize, &Cow<'_, [u8]>)| (reversed(entry), place);
+            let mut by_end: Vec<_> = self.by_start.iter().enumerate().map(backwards).collect();
+            by_end.sort_unstable();
+            by_end
+        })
     }
 
     /// Whether any entry is of one of the patterns.
     pub(super) fn any(&self, patterns: &[Pattern]) -> bool {
-        let is_there = |pattern: &Pattern| self.places(pattern).next().is_some();
-        patterns.iter().any(is_there)
+        patterns
+            .iter()
+            .any(|pattern| self.places(pattern).next().is_some())
     }
 
     /// Whether there are entries, and each is of one of the patterns. A star stands for no further entry of a list.
@@ -119,33 +132,37 @@ impl<'a> Entries<'a> {
         asked != 0 && asked & !covered == 0
     }
 
-    /// The places of the entries that are of a pattern. They stand side by side in one of the two orders, so the first is
-    /// found in as many comparisons as the number of entries has bits.
-    fn places<'s>(&'s self, pattern: &'s Pattern) -> Box<dyn Iterator<Item = usize> + 's> {
-        let text = pattern.text();
-        if matches!(pattern, Pattern::Suffix(_)) {
-            let backwards = || text.iter().rev();
-            let is_before =
-                |(entry, _): &(Vec<u8>, usize)| is_counted(entry.iter().lt(backwards()));
-            let start = self.by_end.partition_point(is_before);
-            let places = self.by_end.iter().skip(start).map(|(_, place)| *place);
-            let is_of = |place: &usize| {
-                self.by_start
-                    .get(*place)
-                    .is_some_and(|it| pattern.matches(it))
-            };
-            return Box::new(places.take_while(is_of));
-        }
-        let start = match self.by_start.first() {
-            // Only the first entry can be empty, and `*` does not stand for an empty one.
-            Some(first) if first.is_empty() && *pattern == Pattern::Anything => 1,
-            _ => self
-                .by_start
-                .partition_point(|entry| is_counted(entry[..] < *text)),
+    /// The places of the entries that are of a pattern.
+    fn places<'s>(&'s self, pattern: &'s Pattern) -> impl Iterator<Item = usize> + 's {
+        let (start, end) = match pattern {
+            Pattern::Suffix(text) => (None, Some(self.first_ending_in(text))),
+            Pattern::Prefix(text) | Pattern::Exact(text) => (Some(self.first_from(text)), None),
+            Pattern::Anything => (Some(self.first_from(&[0])), None),
         };
-        let entries = self.by_start.iter().enumerate().skip(start);
-        let of_pattern = entries.take_while(|(_, entry)| pattern.matches(entry));
-        Box::new(of_pattern.map(|(place, _)| place))
+        let in_order = start
+            .into_iter()
+            .flat_map(|start| start..self.by_start.len());
+        let backwards = end.and_then(|end| self.by_end().get(end..));
+        let backwards = backwards.into_iter().flatten().map(|(_, place)| *place);
+        let is_of = |place: &usize| {
+            let entry = self.by_start.get(*place);
+            entry.is_some_and(|entry| pattern.matches(entry))
+        };
+        in_order.chain(backwards).take_while(is_of)
+    }
+
+    /// The place of the first entry that does not stand before this text. The entries of a pattern stand side by side from
+    /// there on, so that they are found in as many comparisons as the number of entries has bits.
+    fn first_from(&self, text: &[u8]) -> usize {
+        let is_before = |entry: &Cow<'_, [u8]>| is_counted(entry[..] < *text);
+        self.by_start.partition_point(is_before)
+    }
+
+    /// The same of the entries written backwards.
+    fn first_ending_in(&self, text: &[u8]) -> usize {
+        let backwards = || text.iter().rev();
+        let is_before = |(entry, _): &(Vec<u8>, usize)| is_counted(entry.iter().lt(backwards()));
+        self.by_end().partition_point(is_before)
     }
 }
 
@@ -332,5 +349,8 @@ mod tests {
         let line = vec!["a"; MAXIMUM_ENTRIES].join(",");
         assert!(!denied("x", &[line.as_bytes()], "b"));
         assert!(denied("x", &[line.as_bytes(), b"a"], "b"));
+        let cookie = vec!["a=1"; MAXIMUM_ENTRIES].join("; ");
+        assert!(!denied("cookie", &[cookie.as_bytes()], "b=1"));
+        assert!(denied("cookie", &[cookie.as_bytes(), b"a=1"], "b=1"));
     }
 }

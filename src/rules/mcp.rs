@@ -1,6 +1,6 @@
 //! Rules for tools: on which paths a body is one message of MCP, and which messages a rule is about.
 
-use crate::request::{McpMessage, RequestPath, with_other_end};
+use crate::request::{McpMessage, RequestPath};
 use crate::rules::action::Action;
 use crate::rules::pattern::{PathPattern, Pattern};
 
@@ -35,12 +35,9 @@ impl McpRules {
         if self.paths.is_empty() {
             return false;
         }
-        let Some(normal) = path.normal() else {
-            return true;
-        };
-        let other = with_other_end(normal);
-        let mut patterns = self.paths.iter();
-        patterns.any(|pattern| pattern.matches(normal) || pattern.matches(&other))
+        let is_listed = |path| self.paths.iter().any(|pattern| pattern.matches(path));
+        path.either_end()
+            .is_none_or(|ends| ends.into_iter().any(is_listed))
     }
 }
 

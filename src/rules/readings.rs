@@ -1,7 +1,6 @@
 //! What readers of a header make of its text: white space, quotes, parameters, and the pairs of a cookie.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 
 /// Headers whose values have no letter case by their own grammar (RFC 9110 sections 8.3, 8.4, 12.5 and 5.2).
 const CASELESS: [&str; 12] = [
@@ -41,16 +40,16 @@ pub(super) fn without_space_at_equals(pair: &[u8]) -> Vec<u8> {
 }
 
 /// A pair as it is, and with its value as Python's http.cookies reads it: without quotes, and `\\NNN` and `\\x` decoded.
-pub(super) fn add_pair(pair: &[u8], readings: &mut BTreeSet<Cow<'_, [u8]>>) {
+pub(super) fn add_pair(pair: &[u8], readings: &mut Vec<Cow<'_, [u8]>>) {
     let mut parts = pair.splitn(2, |&byte| byte == b'=');
     let (name, value) = (parts.next().unwrap_or_default(), parts.next());
     let quoted = value
         .and_then(|it| it.strip_prefix(b"\""))
         .and_then(|it| it.strip_suffix(b"\""));
     if let Some(quoted) = quoted {
-        readings.insert(Cow::Owned([name, b"=", &unescaped(quoted)].concat()));
+        readings.push(Cow::Owned([name, b"=", &unescaped(quoted)].concat()));
     }
-    readings.insert(Cow::Owned(pair.to_vec()));
+    readings.push(Cow::Owned(pair.to_vec()));
 }
 
 /// Text without its backslashes: three octal digits behind one are a byte, anything else is itself.
@@ -85,11 +84,8 @@ fn unescaped(text: &[u8]) -> Vec<u8> {
 
 /// All that readers make of an entry: without white space of any kind at its ends, without `;parameters`, without quotes,
 /// and in lower case where the header has no case.
-pub(super) fn add_readings<'a>(
-    entry: &'a [u8],
-    name: &str,
-    readings: &mut BTreeSet<Cow<'a, [u8]>>,
-) {
+pub(super) fn add_readings<'a>(entry: &'a [u8], name: &str, readings: &mut Vec<Cow<'a, [u8]>>) {
+    let first = readings.len();
     let without_parameters = entry.split(|&byte| byte == b';').next().unwrap_or(entry);
     for text in [entry, without_parameters] {
         for text in [text.trim_ascii(), trim_latin_1(text), trim_unicode(text)] {
@@ -101,7 +97,11 @@ pub(super) fn add_readings<'a>(
                     true => Cow::Owned(text.to_ascii_lowercase()),
                     false => Cow::Borrowed(text),
                 };
-                readings.insert(text);
+                // Most entries are read in one way only.
+                let mut known = readings.iter().skip(first);
+                if known.all(|other| *other != text) {
+                    readings.push(text);
+                }
             }
         }
     }

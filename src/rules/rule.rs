@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 
 use crate::certificate::ComparableName;
 use crate::identity::Identity;
-use crate::request::{McpMessage, RequestHead, RequestPath, with_other_end};
+use crate::request::{McpMessage, RequestHead, RequestPath};
 use crate::rules::action::Action;
 use crate::rules::group::Groups;
 use crate::rules::header_entries::{Entries, HeaderEntries};
@@ -154,11 +154,11 @@ impl Rule {
             return true;
         }
         let is_listed = |path: &[u8]| self.paths.iter().any(|pattern| pattern.matches(path));
-        match (path.normal(), self.action) {
-            (Some(normal), Action::Allow) => is_listed(normal),
-            // Many gateways serve a path with and without a final slash alike.
-            (Some(normal), Action::Deny) => is_listed(normal) || is_listed(&with_other_end(normal)),
-            (None, action) => action == Action::Deny,
+        match self.action {
+            Action::Allow => path.normal().is_some_and(is_listed),
+            Action::Deny => path
+                .either_end()
+                .is_none_or(|ends| ends.into_iter().any(is_listed)),
         }
     }
 
