@@ -20,14 +20,14 @@ pub(super) fn because(
     let evidence = outcome.decision.evidence();
     let reason = outcome.decision.reason();
     let mut facts = Vec::new();
-    let certificate = evidence.peer.as_ref().and_then(Peer::certificate);
     match reason {
         Some(Reason::MalformedRequest) => {
             facts.push("the header Connection names a header of the filter".to_owned());
             return facts;
         }
         Some(Reason::CertificateExpired | Reason::CertificateNotYetValid) => {
-            facts.extend(certificate.map(|it| validity(it, now)));
+            facts.extend(evidence.detail.as_ref().map(ToString::to_string));
+            facts.push(format!("the request is of {now}"));
             return facts;
         }
         Some(Reason::Revoked) => facts.push("revoked names the certificate".to_owned()),
@@ -35,6 +35,7 @@ pub(super) fn because(
     }
     facts.extend(evidence.detail.as_ref().map(ToString::to_string));
     if let Some(identity) = evidence.identity() {
+        let certificate = evidence.peer.as_ref().and_then(Peer::certificate);
         facts.push(name(identity, certificate));
         facts.extend(pins(filter, identity, certificate));
     }
@@ -54,11 +55,6 @@ fn is_asked(reason: Option<Reason>) -> bool {
         reason,
         None | Some(Reason::NotAuthorized | Reason::HeaderTooLarge | Reason::RateLimited)
     )
-}
-
-fn validity(certificate: &PeerCertificate, now: Timestamp) -> String {
-    let (from, until) = (certificate.not_before(), certificate.not_after());
-    format!("the certificate is valid from {from} to {until}, and the request is of {now}")
 }
 
 fn name(identity: &Identity, certificate: Option<&PeerCertificate>) -> String {

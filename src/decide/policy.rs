@@ -1,6 +1,8 @@
 //! The policy: everything that is asked of a request before it may pass, in its order.
 
-use crate::certificate::Timestamp;
+use std::rc::Rc;
+
+use crate::certificate::{PeerCertificate, Timestamp};
 use crate::decide::client::ConnectionClient;
 use crate::decide::decision::{Decision, Denial, Evidence, Permit};
 use crate::identity::{DirectPeer, ForwardedHeader, Peer, Validation};
@@ -226,14 +228,15 @@ fn identify(
     };
     let peer = evidence.peer.insert(direct.clone());
     client.validated?;
-    check_validity(peer, now)?;
+    check_validity(peer, now, &mut evidence.detail)?;
     if let Some(forwarded) = &client.client {
         evidence.intermediary = evidence.peer.take();
         let Ok(peer) = forwarded else {
             evidence.detail = client.detail.clone();
             return forwarded.clone().map(|_| ());
         };
-        check_validity(evidence.peer.insert(peer.clone()), now)?;
+        let peer = evidence.peer.insert(peer.clone());
+        check_validity(peer, now, &mut evidence.detail)?;
     }
     evidence.detail = client.detail.clone();
     let checks = client.checks.as_ref().map_err(|&reason| reason)?;
@@ -241,16 +244,29 @@ fn identify(
     Ok(())
 }
 
-/// RFC 5280 section 4.1.2.5: both ends of the validity belong to it. Envoy looked at it only in the handshake.
-fn check_validity(peer: &Peer, now: Timestamp) -> Result<(), Reason> {
+/// RFC 5280 section 4.1.2.5: both ends of the validity belong to it. Envoy looked at it only in the handshake. The detail of
+/// a refusal says whose certificate it is: it has no user, since nothing more is asked of it.
+fn check_validity(peer: &Peer, now: Timestamp, detail: &mut Option<Rc<str>>) -> Result<(), Reason> {
     let Some(certificate) = peer.certificate() else {
         return Ok(());
     };
-    if now < certificate.not_before() {
-        return Err(Reason::CertificateNotYetValid);
-    }
-    if now > certificate.not_after() {
-        return Err(Reason::CertificateExpired);
-    }
-    Ok(())
+    let reason = if now < certificate.not_before() {
+        Reason::CertificateNotYetValid
+    } else if now > certificate.not_after() {
+        Reason::CertificateExpired
+    } else {
+        return Ok(());
+    };
+    *detail = Some(validity(certificate).into());
+    Err(reason)
+}
+
+/// Whose certificate this is, and when it is valid.
+fn validity(certificate: &PeerCertificate) -> String {
+    let (from, until) = (certificate.not_before(), certificate.not_after());
+    let subject = certificate.subject().ok().filter(|it| !it.is_empty());
+    let holder = subject.map(ToString::to_string);
+    let holder = holder.or_else(|| certificate.spiffe_id().map(|id| id.to_string()));
+    let of = holder.map_or_else(String::new, |holder| format!(" of {holder}"));
+    format!("the certificate{of} is valid from {from} to {until}")
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use hyper::Request;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use crate::gateway::ContextForge;
@@ -25,6 +26,8 @@ pub(crate) struct World {
     pub(crate) site: Site,
     pub(crate) gateway: ContextForge,
     tools: Server,
+    /// A role with which a user may call tools, as the gateway made it.
+    caller: Value,
 }
 
 impl World {
@@ -34,30 +37,37 @@ impl World {
         let settings = [&["SSRF_ALLOW_LOCALHOST=true"], settings].concat();
         let (gateway, tools) = tokio::join!(ContextForge::start(&settings), mcp::tool_server());
         let site = in_front_of(gateway.address(), fixture).await;
-        let world = Self {
+        let mut world = Self {
             site,
             gateway,
             tools,
+            caller: Value::Null,
         };
         world.furnish().await;
         world
     }
 
-    async fn furnish(&self) {
+    async fn furnish(&mut self) {
         self.enter_user(ALICE).await;
         self.enter_user(BOB).await;
         let role = json!({"name": "caller", "description": "May call tools", "scope": "global",
             "permissions": ["tools.read", "tools.execute", "servers.use"]});
-        let role = self.administer("/v1/rbac/roles", &role).await;
-        let role = json!({"role_id": role["id"], "scope": "global"});
-        self.administer(&format!("/v1/rbac/users/{ALICE}/roles"), &role)
-            .await;
+        self.caller = self.administer("/v1/rbac/roles", &role).await;
+        self.may_call_tools(ALICE).await;
         let url = format!("http://127.0.0.1:{}/mcp", self.tools.address().port());
         let server = json!({"name": "demo", "url": url, "transport": "STREAMABLEHTTP", "visibility": "public"});
         self.administer("/v1/gateways", &server).await;
     }
 
-    async fn enter_user(&self, user: &str) {
+    /// From now on this user may call tools.
+    pub(crate) async fn may_call_tools(&self, user: &str) {
+        let role = json!({"role_id": self.caller["id"], "scope": "global"});
+        let user = utf8_percent_encode(user, NON_ALPHANUMERIC);
+        self.administer(&format!("/v1/rbac/users/{user}/roles"), &role)
+            .await;
+    }
+
+    pub(crate) async fn enter_user(&self, user: &str) {
         let user = json!({"email": user, "full_name": user, "password": "Not-used-1, not-known"});
         self.administer("/v1/auth/email/admin/users", &user).await;
     }

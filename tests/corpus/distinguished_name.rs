@@ -46,6 +46,25 @@ pub(crate) fn as_envoy_writes_it(text: &str, dump: impl FnOnce() -> String) -> S
     written.collect()
 }
 
+/// The text, with the types and values of `dump` for those attributes of which this is said in the order of the DER. A `#`
+/// that is all of a value is escaped, as RFC 2253 section 2.4 has it and Envoy: OpenSSL forgets it there.
+pub(crate) fn with_dumped_types(text: &str, dump: &str, is_dumped: &[bool]) -> String {
+    let (attributes, dumped) = (attributes(text), self::attributes(dump));
+    assert_eq!(attributes.len(), is_dumped.len(), "{text}");
+    assert_eq!(attributes.len(), dumped.len(), "{text} {dump}");
+    let all = attributes.iter().zip(&dumped).zip(is_dumped.iter().rev());
+    all.map(|((attribute, dumped), is_dumped)| {
+        let shown = if *is_dumped { dumped } else { attribute };
+        let value = if shown.value == "#" {
+            r"\#"
+        } else {
+            shown.value
+        };
+        format!("{}{}={value}", shown.joint, shown.kind)
+    })
+    .collect()
+}
+
 /// The commonNames in the order of the DER, which is the reverse of the text.
 pub(crate) fn common_names(text: &str) -> Vec<String> {
     let values = attributes(text).into_iter().rev();

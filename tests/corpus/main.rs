@@ -29,6 +29,7 @@ mod extension;
 mod insertion;
 mod inspect;
 mod mutation;
+mod names;
 mod openssl;
 mod parallel;
 mod refusal;

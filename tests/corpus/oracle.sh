@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# What Python's cryptography reads in certificates: runs oracle.py with that package, which is kept in .python/ and
-# fetched if need be. Several runs at the same time do not disturb each other.
+# What other readers find in certificates: runs a program of this folder with Python's package cryptography, which is kept
+# in .python/ and fetched if need be. Several runs at the same time do not disturb each other.
+#
+#   tests/corpus/oracle.sh [oracle.py | names.py]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -13,4 +15,4 @@ die() {
 . envoy/packages.sh
 
 need_packages corpus tests/corpus/requirements.txt
-PYTHONPATH=$packages exec "$python" tests/corpus/oracle.py
+PYTHONPATH=$packages exec "$python" "tests/corpus/${1:-oracle.py}"

@@ -111,6 +111,8 @@ async fn an_expired_certificate_is_denied_where_the_listener_accepts_it() {
     let leaf = Leaf::of([common_name(ALICE)]).not_after(SystemTime::now() - HOUR);
     let client = site.client_with(&site.authority.issue(&leaf));
     assert_denied(&site, &client, "certificate_expired").await;
+    let whose = format!(r#""detail":"the certificate of CN={ALICE} is valid from "#);
+    site.envoy.logs(&whose).await;
 }
 
 #[tokio::test]

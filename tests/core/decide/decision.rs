@@ -15,7 +15,8 @@ use mtls_identity::request::{RequestHead, write_map};
 use serde_json::{Value, json};
 
 use crate::certs::Authority;
-use crate::leaf::{Leaf, common_name};
+use crate::der;
+use crate::leaf::{Attribute, Leaf, common_name, organization, san_uri};
 
 static AUTHORITY: LazyLock<Authority> = LazyLock::new(Authority::new);
 
@@ -99,6 +100,31 @@ pub(crate) fn outcome(outcome: &Outcome<'_>) -> String {
             None => "anonymous".to_owned(),
         },
         Decision::Deny(denial) => denial.reason.to_string(),
+    }
+}
+
+/// There is no user in such a record, so its detail must say whose certificate has ended.
+#[test]
+fn the_detail_of_an_expired_certificate_says_whose_it_is_and_when_it_ended() {
+    let named = Leaf::of([organization("Example, Inc."), common_name("alice")]);
+    let workload = "spiffe://cluster.local/ns/a/sa/b";
+    let workload_only = Leaf::of([]).subject_alt_names(&[san_uri(workload)]);
+    let unreadable = Attribute::new("2.5.4.3", der::UTF8_STRING, &[0xff]);
+    for (leaf, holder) in [
+        (named, r" of CN=alice,O=Example\, Inc."),
+        (workload_only, " of spiffe://cluster.local/ns/a/sa/b"),
+        (Leaf::of([unreadable]), ""),
+    ] {
+        let der = issue(&leaf);
+        let certificate = PeerCertificate::from_der(der.clone()).unwrap();
+        let (from, until) = (certificate.not_before(), certificate.not_after());
+        let expected = format!("the certificate{holder} is valid from {from} to {until}");
+        let configuration = configuration(&json!({}));
+        for moment in [from.unix() - 1, until.unix() + 1] {
+            let served = serve_at(&configuration, &der, Timestamp::from_unix(moment));
+            let detail = served.decision.evidence().detail.as_deref();
+            assert_eq!(detail, Some(&*expected), "{moment}");
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Who a peer is.
 
+mod chains;
 mod client_cert;
 pub(crate) mod forwarded;
 mod forwarded_by_envoy;

@@ -14,7 +14,7 @@ use crate::decision::{configuration, outcome, serve};
 use crate::der;
 
 /// OpenSSL's names of the curves, and their orders (SP 800-186 section 3.2.1).
-const CURVES: [(&str, &str); 4] = [
+pub(super) const CURVES: [(&str, &str); 4] = [
     (
         "secp224r1",
         "ffffffffffffffffffffffffffff16a2e0b8f03e13dd29455c5c2a3d",
@@ -33,7 +33,7 @@ const CURVES: [(&str, &str); 4] = [
     ),
 ];
 
-fn order(place: usize) -> Vec<u8> {
+pub(super) fn order(place: usize) -> Vec<u8> {
     data_encoding::HEXLOWER
         .decode(CURVES[place].1.as_bytes())
         .unwrap()
@@ -70,7 +70,7 @@ fn split(bytes: &[u8]) -> (&[u8], &[u8]) {
 }
 
 /// What is signed with its algorithm, r and s.
-fn taken_apart(certificate: &[u8]) -> (Vec<u8>, Vec<u8>, Vec<u8>) {
+pub(super) fn taken_apart(certificate: &[u8]) -> (Vec<u8>, Vec<u8>, Vec<u8>) {
     let (fields, _) = split(certificate);
     let (_, behind) = split(fields);
     let (_, signature) = split(behind);
@@ -82,14 +82,14 @@ fn taken_apart(certificate: &[u8]) -> (Vec<u8>, Vec<u8>, Vec<u8>) {
     (signed, r.to_vec(), s.to_vec())
 }
 
-fn put_together(signed: &[u8], r: &[u8], s: &[u8]) -> Vec<u8> {
+pub(super) fn put_together(signed: &[u8], r: &[u8], s: &[u8]) -> Vec<u8> {
     let numbers = der::sequence(&[der::integer(r), der::integer(s)]);
     let contents = [signed, &der::bit_string(&numbers)].concat();
     der::element(0x30, &contents)
 }
 
 /// `order - number`.
-fn rest(order: &[u8], number: &[u8]) -> Vec<u8> {
+pub(super) fn rest(order: &[u8], number: &[u8]) -> Vec<u8> {
     let zeros = number.iter().take_while(|byte| **byte == 0).count();
     let number = &number[zeros..];
     let mut result = order.to_vec();
@@ -109,12 +109,12 @@ fn rest(order: &[u8], number: &[u8]) -> Vec<u8> {
     result
 }
 
-fn twin(certificate: &[u8], order: &[u8]) -> Vec<u8> {
+pub(super) fn twin(certificate: &[u8], order: &[u8]) -> Vec<u8> {
     let (signed, r, s) = taken_apart(certificate);
     put_together(&signed, &r, &rest(order, &s))
 }
 
-fn sha256(der: &[u8]) -> String {
+pub(super) fn sha256(der: &[u8]) -> String {
     data_encoding::HEXLOWER.encode(&Sha256::digest(der))
 }
 
@@ -146,7 +146,7 @@ fn identity(der: &[u8]) -> Identity {
         .unwrap()
 }
 
-fn names(identity: &Identity) -> BTreeSet<String> {
+pub(super) fn names(identity: &Identity) -> BTreeSet<String> {
     identity.names().map(ToString::to_string).collect()
 }
 
@@ -277,7 +277,7 @@ fn ten_thousand_pairs_of_twins_are_ten_thousand_users() {
 }
 
 /// The same as [`identity`], with one configuration for all.
-fn identity_of_many(der: &[u8]) -> Identity {
+pub(super) fn identity_of_many(der: &[u8]) -> Identity {
     thread_local! {
         static CONFIGURATION: mtls_identity::config::Configuration =
             configuration(&by_fingerprint(json!({})));

@@ -1,18 +1,38 @@
 //! Whoever has a certificate that is signed with ECDSA can make another one of it, without any key: the signature (r, n − s)
 //! is as valid as (r, s). TLS admits it, and its SHA-256 is another.
 
+use std::fs;
+use std::process::Command;
+
 use serde_json::json;
 
-use crate::harness::certs::{Authority, Credentials};
+use crate::harness::certs::Credentials;
 use crate::harness::client::Client;
 use crate::harness::{Fixture, der};
 
 const ALICE: &str = "alice@example.com";
 const BOB: &str = "bob@example.com";
 
-/// The orders n of the curves (SP 800-186 section 3.2.1).
-const P256: &str = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
-const P384: &str = "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973";
+/// The curves on which an issuer may sign, as OpenSSL names them, and their orders n (SP 800-186 section 3.2.1).
+const CURVES: [(&str, &str); 4] = [
+    (
+        "secp224r1",
+        "ffffffffffffffffffffffffffff16a2e0b8f03e13dd29455c5c2a3d",
+    ),
+    (
+        "prime256v1",
+        "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551",
+    ),
+    (
+        "secp384r1",
+        "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973",
+    ),
+    (
+        "secp521r1",
+        "01fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409",
+    ),
+];
+const P256: &str = CURVES[1].1;
 
 /// The content of the DER element at the beginning, and what comes behind the element.
 fn split(bytes: &[u8]) -> (&[u8], &[u8]) {
@@ -71,19 +91,45 @@ async fn outcome(client: Client) -> String {
     }
 }
 
+/// The certificate of an authority that signs on this curve, and what it has issued for Alice and Bob, whose keys are on
+/// P-256.
+fn issued_on(curve: &str) -> (String, [Credentials; 2]) {
+    let folder = tempfile::tempdir().unwrap();
+    let openssl = |arguments: String| {
+        let mut command = Command::new("openssl");
+        command
+            .current_dir(folder.path())
+            .args(arguments.split_whitespace());
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{arguments}: {output:?}");
+    };
+    let new = "req -x509 -nodes -days 2 -newkey ec -pkeyopt";
+    let ca = format!("{new} ec_paramgen_curve:{curve} -subj /CN=CA -keyout ca.key -out ca.crt");
+    openssl(ca);
+    let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+    let issue = |name: &str| {
+        let of =
+            format!("-subj /CN={name} -CA ca.crt -CAkey ca.key -keyout user.key -out user.crt");
+        let leaf = "-addext basicConstraints=CA:FALSE";
+        openssl(format!("{new} ec_paramgen_curve:P-256 {leaf} {of}"));
+        Credentials::from_pem(&read("user.crt"), &read("user.key"))
+    };
+    let issued = [issue(ALICE), issue(BOB)];
+    (read("ca.crt"), issued)
+}
+
 #[tokio::test]
 async fn the_twin_of_a_revoked_certificate_is_revoked_on_any_version_and_curve() {
-    let authorities: [(fn() -> Authority, _); 2] =
-        [(Authority::new, P256), (Authority::on_p384, P384)];
     for version in ["1.36.2", "1.37.0", "1.38.2", "1.39.3", "1.40.0"] {
-        for (authority, order) in authorities {
-            let authority = authority();
-            let [lost, kept] = [ALICE, BOB].map(|name| authority.client(name));
-            let revoked = json!({"revoked": [{"sha256": lost.sha256()}]});
+        for (curve, order) in CURVES {
+            let (ca, [lost, kept]) = issued_on(curve);
             let site = Fixture::new()
-                .trusting(authority)
-                .plugin(revoked)
-                .on(version);
+                .plugin(json!({"revoked": [{"sha256": lost.sha256()}]}))
+                .on(version)
+                .edit(move |envoy| {
+                    let ca = envoy.file("clients.crt", &ca);
+                    envoy.validation()["trusted_ca"] = json!({"filename": ca});
+                });
             let site = site.start().await;
             let twins = [&lost, &kept].map(|credentials| twin(credentials, order));
             assert_ne!(twins[0].sha256(), lost.sha256());
@@ -95,7 +141,7 @@ async fn the_twin_of_a_revoked_certificate_is_revoked_on_any_version_and_curve()
                 (&twins[1], BOB),
             ] {
                 let client = site.client_with(credentials);
-                assert_eq!(outcome(client).await, expected, "{version} {order}");
+                assert_eq!(outcome(client).await, expected, "{version} {curve}");
             }
         }
     }

@@ -7,8 +7,8 @@ use data_encoding::{BASE64, HEXLOWER};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer,
-    DistinguishedName, DnType, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P384_SHA384,
-    PublicKeyData, RevokedCertParams, SerialNumber,
+    DistinguishedName, DnType, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, PublicKeyData,
+    RevokedCertParams, SerialNumber,
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::leaf::{self, Leaf};
 
-/// A root CA, with a P-256 key unless it says otherwise.
+/// A root CA, with a P-256 key.
 pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     name: Vec<u8>,
@@ -29,16 +29,7 @@ impl Authority {
 
     /// Two authorities of one name are still two: their keys differ.
     pub(crate) fn named(common_name: &str) -> Self {
-        Self::with_key(common_name, KeyPair::generate().unwrap())
-    }
-
-    /// One that signs on P-384.
-    pub(crate) fn on_p384() -> Self {
-        let key = KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).unwrap();
-        Self::with_key("Test CA", key)
-    }
-
-    fn with_key(common_name: &str, key: KeyPair) -> Self {
+        let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::default();
         params.distinguished_name = DistinguishedName::new();
         params
@@ -90,7 +81,6 @@ impl Authority {
         Credentials { certificate, key }
     }
 
-    /// The certificate alone: for many of one key.
     /// The same with an RSA key of 4,096 bits: as large as certificates in wide use are.
     pub(crate) fn issue_rsa_4096(&self, leaf: &Leaf) -> Credentials {
         let arguments = "genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:4096".split(' ');
@@ -99,6 +89,7 @@ impl Authority {
         self.issue_for(KeyPair::from_pem(&key).unwrap(), leaf)
     }
 
+    /// The certificate alone: for many of one key.
     pub(crate) fn certify(&self, key: &KeyPair, leaf: &Leaf) -> CertificateDer<'static> {
         leaf.sign(key, &self.name, self.issuer.key()).into()
     }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use rcgen::{KeyPair, PKCS_ECDSA_P384_SHA384, PublicKeyData, SigningKey};
+use rcgen::{KeyPair, PublicKeyData, SigningKey};
 
 use super::der;
 
@@ -14,7 +14,6 @@ pub(crate) const SERVER_AUTH: &str = "1.3.6.1.5.5.7.3.1";
 pub(crate) const CLIENT_AUTH: &str = "1.3.6.1.5.5.7.3.2";
 
 const ECDSA_WITH_SHA256: &str = "1.2.840.10045.4.3.2";
-const ECDSA_WITH_SHA384: &str = "1.2.840.10045.4.3.3";
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// One AttributeTypeAndValue of a name.
@@ -198,9 +197,9 @@ impl Leaf {
         self
     }
 
-    /// The certificate of `key` as DER, signed with ECDSA by `signer` in the name of `issuer`.
+    /// The certificate of `key` as DER, signed with ECDSA on P-256 by `signer` in the name of `issuer`.
     pub(crate) fn sign(&self, key: &KeyPair, issuer: &[u8], signer: &impl SigningKey) -> Vec<u8> {
-        let algorithm = algorithm(signer);
+        let algorithm = algorithm();
         let to_be_signed = self.to_be_signed(key, issuer, &algorithm);
         let signature = signer.sign(&to_be_signed).unwrap();
         let certificate = der::sequence(&[to_be_signed, algorithm, der::bit_string(&signature)]);
@@ -242,10 +241,6 @@ impl Leaf {
     }
 }
 
-fn algorithm(signer: &impl PublicKeyData) -> Vec<u8> {
-    let is_p384 = signer.algorithm() == &PKCS_ECDSA_P384_SHA384;
-    der::sequence(&[der::oid(match is_p384 {
-        true => ECDSA_WITH_SHA384,
-        false => ECDSA_WITH_SHA256,
-    })])
+fn algorithm() -> Vec<u8> {
+    der::sequence(&[der::oid(ECDSA_WITH_SHA256)])
 }
