@@ -16,7 +16,7 @@ use crate::decide::{Filter, HeaderRules, HeaderText, Policy};
 use crate::identity::{Charset, IdentityRules, MapRule, MapSide, Source, Unmapped, User};
 use crate::report::AuditRules;
 use crate::request::HeaderName;
-use crate::rules::{Forwarder, Pin, PinRules, Revocations, UserPattern};
+use crate::rules::{Forwarder, Pin, PinRules, Revocations, TokenBinding, TokenRules, UserPattern};
 
 impl Document {
     /// The configuration.
@@ -124,7 +124,10 @@ impl Builder {
             validation,
             forwarded_by,
             forwarded_header,
+            bound,
+            bound_metadata,
         } = certificate;
+        let tokens = self.token_rules(bound, bound_metadata);
         let path = top("certificate").key("forwarded_by");
         let forwarded_by = self.list(&path, forwarded_by, Forwarder::try_from);
         let missing = identity.missing;
@@ -156,6 +159,7 @@ impl Builder {
             anonymous_paths,
             identity,
             revoked,
+            tokens,
             pins,
             authorization,
             observe,
@@ -169,6 +173,18 @@ impl Builder {
             },
             audit: AuditRules { log, access_log },
         })
+    }
+
+    fn token_rules(&mut self, binding: TokenBinding, metadata: Option<String>) -> TokenRules {
+        let path = top("certificate").key("bound_metadata");
+        if metadata.is_none() && binding != TokenBinding::Off {
+            let message =
+                "is missing, and \"bound\" needs it: the payload_in_metadata of jwt_authn";
+            self.error(&path, message);
+        }
+        let metadata = metadata.and_then(|key| self.keep(&path, values::metadata_key(key)));
+        let metadata = metadata.unwrap_or_default();
+        TokenRules { binding, metadata }
     }
 
     fn identity_rules(&mut self, section: IdentitySection) -> IdentityRules {

@@ -16,7 +16,7 @@ use crate::identity::{Charset, ForwardedHeader, MultipleCn, Source, Unmapped};
 use crate::limit::ResponseHeaders;
 use crate::report::AuditLog;
 use crate::request::HeaderName;
-use crate::rules::Action;
+use crate::rules::{Action, TokenBinding};
 
 /// The plugin configuration of mtls-identity. `{}` is valid and safe.
 #[derive(Debug, Default, Deserialize)]
@@ -72,6 +72,15 @@ pub(super) struct CertificateSection {
     /// The header in which they do: `xfcc` (X-Forwarded-Client-Cert, as Envoy writes it) or `rfc9440` (`Client-Cert`).
     /// For `rfc9440` the listener must not remove `client-cert` before the filter; the filter removes it.
     pub(super) forwarded_header: ForwardedHeader,
+    /// RFC 8705: which requests need an access token that is bound to the client's certificate. The claim
+    /// `cnf.x5t#S256` of the token that `envoy.filters.http.jwt_authn` has verified must be the SHA-256 of the
+    /// certificate, else 403 `token_not_bound`. `jwt_authn` must stand before the filter. `off`: tokens are not looked
+    /// at; `if_present`: a token that says that it is bound; `required`: every request.
+    pub(super) bound: TokenBinding,
+    /// The `payload_in_metadata` of `jwt_authn`: the key under which it writes the token's claims into its dynamic
+    /// metadata.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) bound_metadata: Option<String>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]

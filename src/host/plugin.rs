@@ -10,14 +10,15 @@ use proxy_wasm::types::{BufferType, MapType};
 use crate::certificate::Timestamp;
 use crate::config::Configuration;
 use crate::decide::{
-    Body, Connection, ConnectionClient, Headers, Outcome, RecentConnections, Step,
+    Arrival, Body, Connection, ConnectionClient, Headers, Outcome, RecentConnections, Step,
 };
 use crate::limit::{Charge, Nanoseconds};
 use crate::reason::Reason;
 use crate::report::{self, Counter, EarlyRemoval, LogLimit};
 use crate::request::RequestHead;
+use crate::rules::{Confirmation, TokenBinding};
 
-use super::attributes::{attribute, connection_id, now, read_direct_peer, timestamp};
+use super::attributes::{attribute, confirmation, connection_id, now, read_direct_peer, timestamp};
 use super::metrics::Metrics;
 use super::refusal::{Refusal, ResponseHeaders};
 use super::sdk_gaps::{header_map, set_property};
@@ -157,7 +158,20 @@ impl Plugin {
             table.charge(charge, now)
         };
         let filter = &self.configuration.filter;
-        filter.step(head, body, timestamp(now), client, charge)
+        let arrival = Arrival {
+            now: timestamp(now),
+            token: self.confirmation(),
+        };
+        filter.step(head, body, arrival, client, charge)
+    }
+
+    /// What the access token says of a certificate, where anybody asks.
+    fn confirmation(&self) -> Confirmation {
+        let tokens = &self.configuration.filter.policy.tokens;
+        match tokens.binding {
+            TokenBinding::Off => Confirmation::None,
+            TokenBinding::IfPresent | TokenBinding::Required => confirmation(&tokens.metadata),
+        }
     }
 
     /// Sets the headers of a request that is decided, and records what was done.

@@ -21,6 +21,7 @@ mod harness;
 
 mod attack;
 mod audit;
+mod bound;
 mod certificate;
 mod certificates;
 mod client_cert;
