@@ -62,7 +62,7 @@ pub enum RevocationListError {
     Signature,
     /// A kind of signature that is not known here.
     #[error(
-        "its signature is of a kind that is not known: expected RSA, ECDSA on P-256 or P-384, or Ed25519"
+        "its signature is of another kind than the CA's key, or of one that is not known: expected RSA, ECDSA on P-256 or P-384, or Ed25519"
     )]
     UnknownSignature,
     /// thisUpdate is to come.

@@ -32,7 +32,8 @@ fn bash_takes_the_completions() {
     let desk = Desk::new();
     let script = desk.write("completions", desk.run(&["completions", "bash"]).output);
     let bash = "source \"$0\"; COMP_WORDS=(mtls-identity expl); COMP_CWORD=1; \
-                _mtls-identity mtls-identity expl mtls-identity; echo \"${COMPREPLY[@]}\"";
+                [[ $(complete -p mtls-identity) =~ -F\\ ([^ ]+) ]]; \
+                ${BASH_REMATCH[1]} mtls-identity expl mtls-identity; echo \"${COMPREPLY[@]}\"";
     let output = std::process::Command::new("bash")
         .arg("-c")
         .arg(bash)

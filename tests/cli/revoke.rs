@@ -134,7 +134,10 @@ fn a_list_of_each_kind_of_key_is_one_group_of_its_issuer() {
     for (algorithm, more) in [
         (RSA, ""),
         (RSA, "-md sha512"),
-        (RSA, "-sigopt rsa_padding_mode:pss -md sha256"),
+        (
+            RSA,
+            "-sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:digest -md sha256",
+        ),
         (P256, ""),
         ("EC -pkeyopt ec_paramgen_curve:P-384", "-md sha384"),
         ("ED25519", ""),
@@ -179,7 +182,7 @@ fn a_list_that_is_not_the_cas_own_is_refused() {
     let ca = Ca::new(P256);
     ca.list("plain", "");
     // Another CA of the same name, and one of another name.
-    ca.openssl("genpkey -algorithm ED25519 -out other.key");
+    ca.openssl(&format!("genpkey -algorithm {P256} -out other.key"));
     for (subject, words) in [
         ("/O=Example/CN=CA", "its signature is not of this CA's key"),
         ("/CN=Other", "its issuer is not this CA"),
@@ -232,7 +235,7 @@ fn a_list_that_says_less_or_more_than_its_entries_is_refused() {
     }
     let ca = Ca::new("EC -pkeyopt ec_paramgen_curve:P-521");
     ca.list("plain", "");
-    assert_refused(&ca.revoke_command(&[]), "of a kind that is not known");
+    assert_refused(&ca.revoke_command(&[]), "or of one that is not known");
     ca.desk.write(
         "list.crl",
         "-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n",
@@ -333,7 +336,7 @@ fn certificate(serial: u64) -> PeerCertificate {
 }
 
 #[test]
-fn a_damaged_list_is_none_of_the_cas() {
+fn a_damaged_list_is_none_or_says_what_the_ca_has_signed() {
     let ca = Ca::new("ED25519");
     ca.list("plain", "");
     ca.openssl("crl -in list.crl -outform DER -out list.der");
@@ -343,12 +346,16 @@ fn a_damaged_list_is_none_of_the_cas() {
     let since = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
     let now = Timestamp::from_unix(i64::try_from(since).unwrap());
     let verify = |bytes: &[u8]| UnverifiedList::read(bytes)?.verify(&authority, now);
-    assert_eq!(verify(&list).unwrap().serials.len(), 2);
+    let whole = verify(&list).unwrap();
+    assert_eq!(whole.serials.len(), 2);
     for place in 0..list.len() {
         for bit in [1, 0x80] {
             let mut damaged = list.clone();
             damaged[place] ^= bit;
-            assert!(verify(&damaged).is_err(), "byte {place}");
+            assert!(
+                verify(&damaged).map_or(true, |list| list == whole),
+                "byte {place}"
+            );
             property::any_bytes(&damaged);
         }
         assert!(verify(&list[..place]).is_err());
