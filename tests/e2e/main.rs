@@ -50,6 +50,7 @@ mod pages;
 mod policy;
 mod rate_limit;
 mod remembered;
+mod revoked;
 mod rotation;
 mod second_line;
 mod seen;
