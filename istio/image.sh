@@ -8,8 +8,8 @@
 #   istio/image.sh --sign REGISTRY/…        signs the image with cosign, and attests the SBOM if there is one
 #
 # WASM=FILE takes this module instead of building one, LAYOUT=FOLDER is where the layout goes, SOURCE=URL is where the
-# source can be had (an annotation of the image). Needs Python 3; to push, skopeo (`skopeo login REGISTRY` first; the one of
-# the PATH, or Debian's); for the SBOM, cargo-cyclonedx, which it installs; to sign, cosign on the PATH, with the key
+# source can be had (an annotation of the image). Needs Python 3; to push, skopeo (`skopeo login REGISTRY` first);
+# for the SBOM, cargo-cyclonedx, which it installs; to sign, cosign on the PATH, with the key
 # COSIGN_KEY or without a key.
 #
 # It is the "compat" variant of the Wasm image specification: one layer of a standard media type with plugin.wasm in
@@ -126,9 +126,8 @@ PYTHON
 
 # Pushes the layout as it is: a digest that changes on the way would be another image.
 push() {
-  local skopeo
-  skopeo=$("$root/tests/debian.sh" skopeo)
-  "$skopeo" --insecure-policy copy --quiet --preserve-digests "--dest-tls-verify=$tls" "oci:$1" "docker://$2" >&2
+  command -v skopeo >/dev/null || die "skopeo is missing: it is a package of that name (apt-get install skopeo)"
+  skopeo --insecure-policy copy --quiet --preserve-digests "--dest-tls-verify=$tls" "oci:$1" "docker://$2" >&2
 }
 
 tls=true wants_sbom=false wants_signature=false

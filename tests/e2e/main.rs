@@ -47,6 +47,7 @@ mod monitoring;
 mod odd_proxy;
 mod older_envoy;
 mod pages;
+mod pieces;
 mod policy;
 mod rate_limit;
 mod remembered;

@@ -212,15 +212,18 @@ fn an_image_comes_out_of_a_registry_as_it_went_in() {
     let [pushed, pulled] = ["pushed", "pulled"].map(|name| folder.path().join(name));
     let registry = Registry::start();
     let reference = format!("{}/mtls-identity:0.2.0", registry.address);
+    let script = repository().join("tests/debian.sh");
+    let skopeo = output(Command::new(script).arg("skopeo"));
+    let programs = Path::new(skopeo.trim()).parent().unwrap();
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
     let mut push = image_script(&module, &pushed);
+    let push = push.env("PATH", path);
     let printed = output(push.args(["--plain-http", &reference]));
     let (digest, before) = manifest(&pushed);
     // As they go into `istio/image/image.yaml`.
     let expected = format!("  url: oci://{reference}\n  sha256: \"{digest}\"\n");
     assert_eq!(printed, expected);
 
-    let script = repository().join("tests/debian.sh");
-    let skopeo = output(Command::new(script).arg("skopeo"));
     let source = format!(
         "docker://{}/mtls-identity@sha256:{digest}",
         registry.address
