@@ -8,9 +8,7 @@ pub fn any_bytes(bytes: &[u8]) {
         return;
     };
     for number in list.serials() {
-        assert_eq!(
-            SerialNumber::readings(&number.unambiguous()),
-            [number.clone()]
-        );
+        let readings = SerialNumber::readings(&number.unambiguous());
+        assert_eq!(readings, std::slice::from_ref(number));
     }
 }

@@ -145,6 +145,9 @@ fn summary(configuration: &Configuration, json: &str) -> String {
         "user must be pinned",
         "users must be pinned",
     );
+    if policy.pins.required_of_all {
+        parts.push("every user must be pinned".to_owned());
+    }
     if let Some(authorization) = &policy.authorization {
         let default = match authorization.default() {
             Action::Allow => "default allow",

@@ -43,6 +43,9 @@ pub(super) struct Builder {
 const REVOKED_KEYS: &str =
     "needs either \"sha256\", or \"issuer\" and one of \"serial\" and \"serials\"";
 
+/// In `pin_required`: every user must have a pin.
+const EVERY_USER: &str = "*";
+
 pub(super) fn top(key: &str) -> Path {
     Path::default().key(key)
 }
@@ -273,14 +276,23 @@ impl Builder {
             let pins = self.filled(&path, texts, Pin::try_from);
             (user, pins)
         });
+        let pins = pins.collect();
+        let required_of_all = required.iter().any(|text| text == EVERY_USER);
         PinRules {
-            pins: pins.collect(),
-            required: BTreeSet::from_iter(self.list(
-                &top("pin_required"),
-                required,
-                User::try_from,
-            )),
+            pins,
+            required_of_all,
+            required: self.required_users(required),
         }
+    }
+
+    /// The users of `pin_required`, but for "every user".
+    fn required_users(&mut self, texts: Vec<String>) -> BTreeSet<User> {
+        let path = top("pin_required");
+        let texts = texts.into_iter().enumerate();
+        let named = texts.filter(|(_, text)| text != EVERY_USER);
+        named
+            .filter_map(|(index, text)| self.keep(&path.index(index), User::try_from(text)))
+            .collect()
     }
 
     fn revocations(&mut self, sections: Vec<RevokedSection>) -> Revocations {

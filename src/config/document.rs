@@ -40,7 +40,7 @@ pub(super) struct Document {
     /// User → certificates (`sha256:` and the hexadecimal of the DER's SHA-256, colons allowed) or keys
     /// (`spki-sha256:` and base64). At least one of them must match. Users in any case.
     pub(super) pins: Members<Vec<String>>,
-    /// Users that are refused without a matching pin, also when `pins` has no entry for them.
+    /// Users that are refused without a matching pin, also when `pins` has no entry for them. `*` means every user.
     pub(super) pin_required: Vec<String>,
     /// Certificates that are refused from now on. For the incident at 3 a.m.; CRLs are the listener's
     /// (`validation_context.crl`).

@@ -2,12 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::bootstrap::Bootstrap;
+use crate::harness::Fixture;
 use crate::harness::certs::Credentials;
 use crate::harness::client::Client;
 use crate::harness::forged::assert_only_user;
 use crate::harness::token::{Issuer, METADATA, bound_to};
-use crate::harness::{Fixture, Site};
 
 const ALICE: &str = "alice@example.com";
 const NOT_BOUND: &str = "token_not_bound";

@@ -27,6 +27,7 @@ mod certificates;
 mod client_cert;
 mod cluster_limit;
 mod configuration;
+mod cors;
 mod counters;
 mod explain;
 mod flood;

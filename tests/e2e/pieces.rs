@@ -6,7 +6,9 @@ use crate::harness::artifacts::repository;
 
 /// Text without indentation and comments.
 fn bare(text: &str) -> Vec<String> {
-    let lines = text.lines().map(|line| line.split(" #").next().unwrap_or_default().trim());
+    let lines = text
+        .lines()
+        .map(|line| line.split(" #").next().unwrap_or_default().trim());
     let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
     lines.map(str::to_owned).collect()
 }
