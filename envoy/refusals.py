@@ -36,8 +36,17 @@ def refusal(line):
 
 
 def main(arguments):
-    log = open(arguments[0], errors="replace") if arguments else sys.stdin
+    if arguments in (["-h"], ["--help"]):
+        print(__doc__.strip())
+        return
+    try:
+        log = open(arguments[0], errors="replace") if arguments else sys.stdin
+    except OSError as error:
+        sys.exit(f"refusals.py: {error}")
+    lines, objects = 0, 0
     for line in map(parsed, log):
+        lines += 1
+        objects += isinstance(line, dict)
         found = refusal(line) if isinstance(line, dict) else None
         if found:
             status, reason, who, request = found
@@ -45,6 +54,8 @@ def main(arguments):
             # One line and one column for each, whatever a client wrote.
             printed = ("-" if cell is None else json.dumps(cell, ensure_ascii=True).strip('"') for cell in cells)
             print(*printed, sep="\t")
+    if lines and not objects:
+        sys.exit("refusals.py: no line of this file is JSON as the access log of envoy.yaml writes it")
 
 
 main(sys.argv[1:])

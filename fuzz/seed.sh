@@ -54,3 +54,18 @@ printf '{"jsonrpc":"2.0","method":"resources/read","id":"a","params":{"uri":"fil
 printf '{"jsonrpc":"2.0","id":1,"result":{}}' | seed mcp response
 printf '%s\n' 'admin*' 'administrator' | seed pattern prefix
 printf '%s\n' '*@example.com' 'alice@example.com' | seed pattern suffix
+
+# CRLs of each kind of signature, with and without entries.
+printf '[ca]\ndefault_ca=it\n[it]\ndatabase=%s/index\ndefault_md=default\ndefault_crl_days=30\ncrlnumber=%s/number\n[crl]\nauthorityKeyIdentifier=keyid\n' \
+  "$work" "$work" >"$work/ca.cnf"
+printf '01\n' >"$work/number"
+for algorithm in RSA ED25519; do
+  openssl genpkey -algorithm "$algorithm" -out "$work/ca.key" 2>/dev/null
+  openssl req -x509 -new -key "$work/ca.key" -out "$work/ca.crt" -subj /CN=CA 2>/dev/null
+  for entries in none some; do
+    : >"$work/index"
+    [[ $entries == none ]] || printf 'R\t350101000000Z\t260101000000Z,keyCompromise\t0A\tunknown\t/CN=a\n' >"$work/index"
+    openssl ca -gencrl -config "$work/ca.cnf" -cert "$work/ca.crt" -keyfile "$work/ca.key" -crlexts crl 2>/dev/null |
+      openssl crl -outform DER | seed crl "$algorithm-$entries"
+  done
+done

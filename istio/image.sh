@@ -4,13 +4,17 @@
 #   istio/image.sh                          builds target/istio/image, an OCI layout, and prints its digest
 #   istio/image.sh REGISTRY/NAME:TAG        pushes it as well, and prints the two lines for istio/image/image.yaml
 #   istio/image.sh --plain-http REGISTRY/…  to a registry without TLS, on this machine, say
+#   istio/image.sh --sbom …                 writes beside the layout what is built in, as CycloneDX: target/istio/image.cdx.json
+#   istio/image.sh --sign REGISTRY/…        signs the image with cosign, and attests the SBOM if there is one
 #
-# WASM=FILE takes this module instead of building one, LAYOUT=FOLDER is where the layout goes. Needs Python 3, and
-# to push, skopeo (`skopeo login REGISTRY` first; the one of the PATH, or Debian's).
+# WASM=FILE takes this module instead of building one, LAYOUT=FOLDER is where the layout goes, SOURCE=URL is where the
+# source can be had (an annotation of the image). Needs Python 3; to push, skopeo (`skopeo login REGISTRY` first);
+# for the SBOM, cargo-cyclonedx, which it installs; to sign, cosign on the PATH, with the key
+# COSIGN_KEY or without a key.
 #
 # It is the "compat" variant of the Wasm image specification: one layer of a standard media type with plugin.wasm in
-# it. The same module gives the same image, byte for byte: no times, no owners, and a layer that is not compressed,
-# because no two versions of zlib need agree on how.
+# it. The same module of the same commit gives the same image, byte for byte: no times, no owners, and a layer that is not
+# compressed, because no two versions of zlib need agree on how. `mtls-identity verify` compares an image with the source.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
@@ -19,12 +23,52 @@ die() {
   exit 1
 }
 
-# layout MODULE FOLDER: writes the OCI layout, prints the digest of its manifest.
+# annotation NAME VALUE: an annotation of the image, if there is a value.
+annotation() {
+  [[ -z $2 ]] || printf 'org.opencontainers.image.%s=%s\n' "$1" "$2"
+}
+
+# What the image says of itself. A commit that is not all there is says so.
+annotations() {
+  local revision
+  annotation licenses "$(sed -n 's/^license = "\(.*\)"/\1/p' "$root/Cargo.toml")"
+  annotation version "$(sed -n 's/^version = "\(.*\)"/\1/p' "$root/Cargo.toml")"
+  annotation source "${SOURCE:-}"
+  revision=$(git -C "$root" rev-parse --verify --quiet HEAD 2>/dev/null || true)
+  [[ -z $revision || -z $(git -C "$root" status --porcelain --untracked-files=no) ]] || revision+=-dirty
+  annotation revision "$revision"
+}
+
+# sbom FILE: what is built into the module, as CycloneDX.
+sbom() {
+  local version=0.5.9 name=mtls-identity.sbom
+  command -v cargo-cyclonedx >/dev/null || PATH=$root/target/tools/bin:$PATH
+  command -v cargo-cyclonedx >/dev/null ||
+    CARGO_PROFILE_DEV_DEBUG=0 cargo install --quiet --locked --debug "cargo-cyclonedx@$version" --root "$root/target/tools" \
+      --target-dir "$root/target/tools/build" >&2
+  # It writes into the folder of Cargo.toml.
+  SOURCE_DATE_EPOCH=0 cargo-cyclonedx cyclonedx --quiet --manifest-path "$root/Cargo.toml" --format json --spec-version 1.5 \
+    --target wasm32-wasip1 --no-build-deps --override-filename "$name" >&2
+  # Paths of this machine are nobody's business, and differ.
+  sed "s|file://$root|file://.|g" "$root/$name.json" >"$1"
+  rm "$root/$name.json"
+}
+
+# sign REFERENCE SBOM
+sign() {
+  local key=() name=${1%:*}
+  command -v cosign >/dev/null || die "cosign is missing: https://docs.sigstore.dev/cosign/system_config/installation/"
+  [[ -z ${COSIGN_KEY:-} ]] || key=(--key "$COSIGN_KEY")
+  cosign sign --yes "${key[@]}" "$name@sha256:$digest" >&2
+  [[ -z $2 ]] || cosign attest --yes "${key[@]}" --type cyclonedx --predicate "$2" "$name@sha256:$digest" >&2
+}
+
+# layout MODULE FOLDER ANNOTATION…: writes the OCI layout, prints the digest of its manifest.
 layout() {
   python3 - "$@" <<'PYTHON'
 import hashlib, io, json, os, struct, sys, tarfile, zlib
 
-module, folder = sys.argv[1:]
+module, folder, *annotations = sys.argv[1:]
 with open(module, "rb") as file:
     wasm = file.read()
 if wasm[:8] != b"\0asm\1\0\0\0":
@@ -70,7 +114,7 @@ manifest = document({
     "mediaType": "application/vnd.oci.image.manifest.v1+json",
     "config": descriptor("config.v1+json", config),
     "layers": [descriptor("layer.v1.tar+gzip", gzip(tar))],
-    "annotations": {"module.wasm.image/variant": "compat"},
+    "annotations": {"module.wasm.image/variant": "compat"} | dict(line.split("=", 1) for line in annotations),
 })
 index = {"schemaVersion": 2, "manifests": [descriptor("manifest.v1+json", manifest)]}
 for name, content in (("oci-layout", {"imageLayoutVersion": "1.0.0"}), ("index.json", index)):
@@ -82,20 +126,24 @@ PYTHON
 
 # Pushes the layout as it is: a digest that changes on the way would be another image.
 push() {
-  local skopeo
-  skopeo=$("$root/tests/debian.sh" skopeo)
-  "$skopeo" --insecure-policy copy --quiet --preserve-digests "--dest-tls-verify=$tls" "oci:$1" "docker://$2" >&2
+  command -v skopeo >/dev/null || die "skopeo is missing: it is a package of that name (apt-get install skopeo)"
+  skopeo --insecure-policy copy --quiet --preserve-digests "--dest-tls-verify=$tls" "oci:$1" "docker://$2" >&2
 }
 
-tls=true
-if [[ ${1:-} == --plain-http ]]; then
-  tls=false
+tls=true wants_sbom=false wants_signature=false
+while [[ ${1:-} == --plain-http || ${1:-} == --sbom || ${1:-} == --sign ]]; do
+  case $1 in
+  --plain-http) tls=false ;;
+  --sbom) wants_sbom=true ;;
+  --sign) wants_signature=true ;;
+  esac
   shift
-fi
-[[ $# -le 1 && ${1:-} != -* ]] || die "usage: image.sh [[--plain-http] REGISTRY/NAME:TAG]"
+done
+[[ $# -le 1 && ${1:-} != -* ]] || die "usage: image.sh [--sbom] [[--plain-http] [--sign] REGISTRY/NAME:TAG]"
 reference=${1:-}
 [[ -z $reference || $reference =~ ^[a-z0-9.-]+(:[0-9]+)?/[a-z0-9._/-]+:[A-Za-z0-9._-]+$ ]] ||
   die "$reference is not REGISTRY/NAME:TAG"
+[[ $wants_signature == false || -n $reference ]] || die "--sign needs REGISTRY/NAME:TAG: what is signed is in a registry"
 command -v python3 >/dev/null || die "python3 is missing"
 
 module=${WASM:-}
@@ -110,14 +158,21 @@ folder=${LAYOUT:-$root/target/istio/image}
 mkdir -p "$(dirname "$folder")"
 new=$(mktemp -d "$(dirname "$folder")/.image.XXXXXX")
 trap 'rm -rf "$new"' EXIT
-digest=$(layout "$module" "$new")
+mapfile -t annotations < <(annotations)
+digest=$(layout "$module" "$new" "${annotations[@]}")
 chmod 755 "$new"
 rm -rf "$folder"
 mv "$new" "$folder"
 
+bill=
+if [[ $wants_sbom == true ]]; then
+  bill=$folder.cdx.json
+  sbom "$bill"
+fi
 if [[ -z $reference ]]; then
   printf '%s\nsha256:%s\n' "$folder" "$digest"
 else
   push "$folder" "$reference"
+  [[ $wants_signature == false ]] || sign "$reference" "$bill"
   printf '  url: oci://%s\n  sha256: "%s"\n' "$reference" "$digest"
 fi

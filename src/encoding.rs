@@ -1,7 +1,7 @@
 //! Base16 and base64 of RFC 4648, in the one way this project writes and reads them.
 
 use base16ct::{lower, mixed};
-use base64ct::{Base64, Encoding};
+use base64ct::{Base64, Base64UrlUnpadded, Encoding};
 
 /// Lower case hexadecimal (RFC 4648 section 8).
 pub fn hex(bytes: &[u8]) -> String {
@@ -31,4 +31,9 @@ pub fn base64(bytes: &[u8]) -> String {
 /// Base64 with padding, and with no bit set that encodes nothing (RFC 4648 section 3.5).
 pub fn bytes_of_base64(text: &[u8]) -> Option<Vec<u8>> {
     Base64::decode_vec(std::str::from_utf8(text).ok()?).ok()
+}
+
+/// Base64url without padding (RFC 4648 section 5), and with no bit set that encodes nothing.
+pub fn bytes_of_base64url(text: &[u8]) -> Option<Vec<u8>> {
+    Base64UrlUnpadded::decode_vec(std::str::from_utf8(text).ok()?).ok()
 }

@@ -3,11 +3,11 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 mod cli;
 
-use cli::{Finished, check, explain, inspect, pin, schema, text};
+use cli::{Finished, check, explain, inspect, pages, pin, revoke, schema, text, verify};
 
 /// Looks at certificates and configurations as the filter in Envoy would.
 #[derive(Debug, Parser)]
@@ -27,8 +27,16 @@ enum Command {
     Inspect(inspect::Inspect),
     /// Prints the two pins of each certificate.
     Pin(pin::Pin),
+    /// Turns a CRL, its signature checked, into entries of `revoked`, which also end who is connected already.
+    Revoke(revoke::Revoke),
+    /// Rebuilds the module from this source, and compares it with the one in an image.
+    Verify(verify::Verify),
     /// Prints the JSON Schema of the plugin configuration, for editors.
     Schema(schema::Schema),
+    /// Prints the completions for a shell.
+    Completions(pages::Completions),
+    /// Prints a page for man(1).
+    Man(pages::Man),
 }
 
 fn main() -> ExitCode {
@@ -37,7 +45,11 @@ fn main() -> ExitCode {
         Command::Explain(explain) => explain.run(),
         Command::Inspect(inspect) => or_failed(inspect.run()),
         Command::Pin(pin) => or_failed(pin.run()),
+        Command::Revoke(revoke) => or_failed(revoke.run()),
+        Command::Verify(verify) => verify.run(),
         Command::Schema(schema) => or_failed(schema.run()),
+        Command::Completions(completions) => completions.run(Arguments::command()),
+        Command::Man(man) => or_failed(man.run(Arguments::command())),
     };
     for note in &finished.notes {
         eprintln!("{}", text::visible(note));

@@ -33,6 +33,8 @@ pub enum Reason {
     InvalidIdentity,
     /// `revoked` names the certificate.
     Revoked,
+    /// The access token is bound to another certificate, or to none where it must be.
+    TokenNotBound,
     /// The user has pins, and the certificate has none of them.
     PinMismatch,
     /// The user must have a pin, and has none.
@@ -49,7 +51,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason there is.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::MalformedRequest,
         Self::MalformedMcp,
         Self::McpHeaderMismatch,
@@ -64,6 +66,7 @@ impl Reason {
         Self::AmbiguousIdentity,
         Self::InvalidIdentity,
         Self::Revoked,
+        Self::TokenNotBound,
         Self::PinMismatch,
         Self::PinRequired,
         Self::NotAuthorized,
@@ -89,6 +92,7 @@ impl Reason {
             Self::AmbiguousIdentity => "ambiguous_identity",
             Self::InvalidIdentity => "invalid_identity",
             Self::Revoked => "revoked",
+            Self::TokenNotBound => "token_not_bound",
             Self::PinMismatch => "pin_mismatch",
             Self::PinRequired => "pin_required",
             Self::NotAuthorized => "not_authorized",
@@ -118,6 +122,7 @@ impl Reason {
             | Self::AmbiguousIdentity
             | Self::InvalidIdentity
             | Self::Revoked
+            | Self::TokenNotBound
             | Self::PinMismatch
             | Self::PinRequired
             | Self::NotAuthorized => Status::Forbidden,

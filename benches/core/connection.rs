@@ -36,6 +36,14 @@ pub(crate) fn benchmarks(criterion: &mut Criterion) {
     criterion.bench_function("configuration, 10,000 pins", |bencher| {
         bencher.iter(|| Configuration::parse(black_box(pinned.as_bytes())).unwrap());
     });
+    let revoked = revoked().to_string();
+    criterion.bench_function("configuration, 10,000 revoked", |bencher| {
+        bencher.iter(|| Configuration::parse(black_box(revoked.as_bytes())).unwrap());
+    });
+    let revoked = Configuration::parse(revoked.as_bytes()).unwrap();
+    criterion.bench_function("caller, 10,000 revoked", |bencher| {
+        bencher.iter(|| revoked.filter.client(black_box(&direct), None));
+    });
 }
 
 /// A peer whose certificate Envoy has validated.
@@ -58,4 +66,10 @@ fn pinned() -> Value {
         (name, json!([format!("sha256:{user:064x}")]))
     });
     json!({"pins": pins.collect::<Map<_, _>>()})
+}
+
+/// As `mtls-identity revoke` writes a CRL of the bench's CA: random serial numbers of 16 bytes.
+pub(crate) fn revoked() -> Value {
+    let serials = (0..PINNED).map(|number| format!("0x{:016x}{number:016x}", number * 0x9e37_79b9));
+    json!({"revoked": [{"issuer": "CN=Test CA", "serials": serials.collect::<Vec<_>>()}]})
 }

@@ -12,7 +12,7 @@ use mtls_identity::request::{Field, RequestHead, write_map};
 use serde_json::{Value, json};
 
 use crate::certs::Authority;
-use crate::connection::{direct, full};
+use crate::connection::{direct, full, revoked};
 use crate::decision::{configuration, now};
 
 /// As Envoy has them at the filter, for the request of the other benchmark.
@@ -47,6 +47,7 @@ pub(crate) fn benchmarks(criterion: &mut Criterion) {
         ("{}", &default),
         ("full", &configuration(&full())),
         ("1,000 rules", &ruled),
+        ("10,000 revoked", &configuration(&revoked())),
     ] {
         serve(criterion, name, configuration, &head, &pem);
     }

@@ -2,13 +2,16 @@
 """Prints Envoy's whole configuration for one phase of the migration from JWT to certificates: envoy/envoy.yaml with
 what the phase's file says in the place of its own. Nothing else is changed, comments included.
 
-    envoy/migration/render.py 1|2|3|4 [--jwt-gateway HOST:PORT] [ENVOY_YAML] >envoy.yaml
+    envoy/migration/render.py 1|2|3|4 [--jwt-gateway HOST:PORT] [--bound-tokens=FILE] [ENVOY_YAML] >envoy.yaml
     envoy/migration/render.py 1|2|3|4 --gateway      the gateway's settings of this phase, for docker's --env-file
 
 With --jwt-gateway requests without a certificate go to a gateway of their own, with the settings of phase 1.
+With --bound-tokens Envoy verifies the JWTs itself (bound-tokens.yaml, or the FILE of this form), and a token that is
+bound to a certificate (RFC 8705) passes with that certificate only.
 """
 
 import argparse
+import json
 import pathlib
 import re
 import sys
@@ -55,6 +58,16 @@ def with_jwt_gateway(envoy, address):
     return change(envoy, r"^(  - name: gateway\n(?:(?:    .*)?\n)+)", and_its_copy)
 
 
+def with_bound_tokens(envoy, phase, bound):
+    """The filter that verifies JWTs before ours, and what ours asks of them."""
+    envoy = change(
+        envoy, r"^( *)http_filters:\n", lambda space: f"{space}http_filters:\n" + indented(bound["jwt_authn"], space)
+    )
+    configuration = json.loads(dedented(phase["filter"]))
+    configuration.setdefault("certificate", {}).update(json.loads(dedented(bound["certificate"])))
+    return envoy, phase | {"filter": indented(json.dumps(configuration, indent=2), "  ")}
+
+
 def render(envoy, phase):
     asked = phase["client_certificates"]
     if asked not in ("required", "optional", "not_asked"):
@@ -78,6 +91,7 @@ def main():
     parser.add_argument("phase", choices="1234")
     parser.add_argument("envoy_yaml", nargs="?", type=pathlib.Path, default=HERE.parent / "envoy.yaml")
     parser.add_argument("--jwt-gateway", metavar="HOST:PORT")
+    parser.add_argument("--bound-tokens", nargs="?", type=pathlib.Path, const=HERE / "bound-tokens.yaml", metavar="FILE")
     parser.add_argument("--gateway", action="store_true")
     arguments = parser.parse_args()
     if arguments.jwt_gateway and not re.fullmatch(r"[A-Za-z0-9.-]+:\d{1,5}", arguments.jwt_gateway):
@@ -93,6 +107,8 @@ def main():
         if phase["client_certificates"] != "optional":
             sys.exit("render.py: --jwt-gateway: only phases 2 and 3 have requests of both kinds")
         envoy = with_jwt_gateway(envoy, arguments.jwt_gateway)
+    if arguments.bound_tokens:
+        envoy, phase = with_bound_tokens(envoy, phase, sections(arguments.bound_tokens.read_text()))
     print(render(envoy, phase), end="")
 
 

@@ -8,6 +8,8 @@ mod name;
 mod name_text;
 mod peer_certificate;
 pub mod pem;
+#[cfg(feature = "cli")]
+mod revocation_list;
 mod serial_number;
 mod spiffe;
 mod subject_alt_name;
@@ -19,6 +21,8 @@ pub use element::DerError;
 pub use name::{AttributeValue, ComparableName, DistinguishedName, NameError};
 pub use name_text::{NameTextError, parse as parse_name};
 pub use peer_certificate::{CertificateError, MAXIMUM_DER, PeerCertificate};
+#[cfg(feature = "cli")]
+pub use revocation_list::{MAXIMUM_LIST, RevocationList, RevocationListError, UnverifiedList};
 pub use serial_number::SerialNumber;
 pub use spiffe::{SpiffeId, SpiffeIdError};
 pub use subject_alt_name::{GeneralName, OtherName, SubjectAltName, SubjectAltNameError};

@@ -40,6 +40,12 @@ impl SerialNumber {
         &self.magnitude
     }
 
+    /// Hexadecimal with `0x` before it, which is nobody's decimal.
+    pub fn unambiguous(&self) -> String {
+        let sign = if self.is_negative { "-" } else { "" };
+        format!("{sign}0x{}", hex(&self.magnitude))
+    }
+
     /// The numbers that a text can mean; none if it is no number.
     ///
     /// Hexadecimal, as `mtls-identity inspect`, `openssl x509 -serial` and Envoy print it, with its sign. With `0x` before it or

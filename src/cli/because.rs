@@ -82,7 +82,7 @@ fn pins(
         .flatten()
         .collect();
     if pinned.is_empty() {
-        let is_required = identity.names().any(|name| rules.required.contains(name));
+        let is_required = rules.is_required(identity);
         let fact = "pin_required names the user, and pins has no entry for it".to_owned();
         return is_required.then_some(fact).into_iter().collect();
     }

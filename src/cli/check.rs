@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use mtls_identity::certificate::ComparableName;
-use mtls_identity::config::Configuration;
-use mtls_identity::rules::{Action, Revocations};
+use mtls_identity::config::{Configuration, Step};
+use mtls_identity::rules::{Action, Revocations, TokenBinding};
 use serde_json::Value;
 
-use super::configurations::{Complaint, ConfigurationFile};
+use super::configurations::{Complaint, ConfigurationFile, Found};
 use super::warnings::warnings;
 use super::{Finished, input};
 
@@ -69,6 +69,11 @@ impl Check {
                     finished.code = finished.code.max(1);
                 }
                 Ok(configuration) => {
+                    if let Some(complaint) = unbindable(&file, found, &configuration) {
+                        finished.notes.push(file.line(&complaint));
+                        finished.code = finished.code.max(1);
+                        continue;
+                    }
                     let warnings = warnings(&file, found, &configuration);
                     if self.strict && !warnings.is_empty() {
                         finished.code = finished.code.max(1);
@@ -85,6 +90,24 @@ impl Check {
             }
         }
     }
+}
+
+/// The complaint about a configuration that asks for tokens where none has been read: Istio puts what is in phase AUTHN
+/// before `jwt_authn`.
+fn unbindable(
+    file: &ConfigurationFile,
+    found: &Found,
+    configuration: &Configuration,
+) -> Option<Complaint> {
+    let is_asked = configuration.filter.policy.tokens.binding != TokenBinding::Off;
+    let is_early = found.phase.as_deref() == Some("AUTHN");
+    let steps = ["certificate", "bound"].map(|key| Step::Key(key.to_owned()));
+    (is_asked && is_early).then(|| Complaint {
+        place: file.place(found, &steps),
+        message: "certificate.bound: the plugin is in phase AUTHN, which runs before jwt_authn, so there is no token yet: \
+                  expected phase AUTHZ"
+            .to_owned(),
+    })
 }
 
 /// How many numbers are revoked. Those of an issuer are kept under its name in either order.
@@ -122,6 +145,9 @@ fn summary(configuration: &Configuration, json: &str) -> String {
         "user must be pinned",
         "users must be pinned",
     );
+    if policy.pins.required_of_all {
+        parts.push("every user must be pinned".to_owned());
+    }
     if let Some(authorization) = &policy.authorization {
         let default = match authorization.default() {
             Action::Allow => "default allow",

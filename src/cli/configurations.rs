@@ -6,7 +6,7 @@ use std::path::Path;
 use mtls_identity::config::{Configuration, ConfigurationError, Place, Seek, Step};
 use serde::Deserialize;
 use serde::de::DeserializeSeed;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::input;
 
@@ -15,6 +15,8 @@ use super::input;
 pub(super) struct Found {
     /// The JSON that the filter gets.
     pub(super) json: String,
+    /// The `phase` beside the configuration, in a WasmPlugin or a TrafficExtension.
+    pub(super) phase: Option<String>,
     document: usize,
     steps: Vec<Step>,
     wrapping: Wrapping,
@@ -58,9 +60,24 @@ pub(super) struct Complaint {
 /// # Errors
 /// One line a complaint.
 pub(super) fn one_or_default(path: Option<&Path>) -> Result<Configuration, String> {
-    let Some(path) = path else {
-        return Configuration::parse(b"{}").map_err(|error| error.to_string());
-    };
+    match path {
+        Some(path) => one(path).map(|(configuration, _)| configuration),
+        None => Configuration::parse(b"{}").map_err(|error| error.to_string()),
+    }
+}
+
+/// The one configuration of a file as it is written.
+///
+/// # Errors
+/// One line a complaint: a configuration that does not load is none.
+pub(super) fn one_as_json(path: &Path) -> Result<Map<String, Value>, String> {
+    let (_, json) = one(path)?;
+    let json = if json.is_empty() { "{}" } else { &json };
+    serde_json::from_str(json).map_err(|error| error.to_string())
+}
+
+/// The one configuration of a file, and its JSON.
+fn one(path: &Path) -> Result<(Configuration, String), String> {
     let file = ConfigurationFile::read(path)?;
     let mut found = file.found.iter();
     let first = found.next();
@@ -73,10 +90,11 @@ pub(super) fn one_or_default(path: Option<&Path>) -> Result<Configuration, Strin
             file.found.len()
         ));
     };
-    file.load(found).map_err(|complaints| {
+    let loaded = file.load(found).map_err(|complaints| {
         let lines = complaints.iter().map(|complaint| file.line(complaint));
         lines.collect::<Vec<_>>().join("\n")
-    })
+    });
+    loaded.map(|configuration| (configuration, found.json.clone()))
 }
 
 impl ConfigurationFile {
@@ -121,6 +139,7 @@ impl ConfigurationFile {
         for (document, value) in documents.iter().enumerate() {
             let mut search = Search {
                 document,
+                phase: None,
                 found: Vec::new(),
             };
             search.look(value, &mut Vec::new());
@@ -133,6 +152,7 @@ impl ConfigurationFile {
         if self.is_empty() || (self.is_json && (documents.is_empty() || is_plain)) {
             self.found = vec![Found {
                 json: self.text.trim_end().to_owned(),
+                phase: None,
                 document: 0,
                 steps: Vec::new(),
                 wrapping: Wrapping::File,
@@ -285,6 +305,8 @@ fn has_our_keys(document: &Value) -> bool {
 /// Goes through one document.
 struct Search {
     document: usize,
+    /// The last `phase` on the way here.
+    phase: Option<String>,
     found: Vec<Found>,
 }
 
@@ -293,6 +315,7 @@ impl Search {
         let document = self.document;
         self.found.push(Found {
             json,
+            phase: self.phase.clone(),
             document,
             steps,
             wrapping,
@@ -302,6 +325,9 @@ impl Search {
     fn look(&mut self, value: &Value, path: &mut Vec<Step>) {
         match value {
             Value::Object(members) => {
+                let phase = members.get("phase").and_then(Value::as_str);
+                let outer = self.phase.clone();
+                self.phase = phase.map(str::to_owned).or(self.phase.take());
                 if let Some(configuration) = members.get("pluginConfig") {
                     let steps = with(path, ["pluginConfig"]);
                     self.add(configuration.to_string(), steps, Wrapping::Object);
@@ -313,6 +339,7 @@ impl Search {
                     self.look(value, path);
                     path.pop();
                 }
+                self.phase = outer;
             }
             Value::Array(entries) => {
                 for (index, value) in entries.iter().enumerate() {

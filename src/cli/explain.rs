@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use mtls_identity::certificate::Timestamp;
 use mtls_identity::certificate::pem;
-use mtls_identity::decide::{Body, ConnectionClient, Filter, Outcome, Step};
+use mtls_identity::decide::{Arrival, Body, ConnectionClient, Filter, Outcome, Step};
 use mtls_identity::identity::{ConnectionAttributes, DirectPeer};
 use mtls_identity::limit::{self, Allowance, Charge, TableKey};
 use mtls_identity::request::{RequestHead, write_map};
+use mtls_identity::rules::Confirmation;
 use serde::Serialize;
 
 use super::because::because;
@@ -45,6 +46,10 @@ pub(crate) struct Explain {
     /// JSON, if nothing else is said.
     #[arg(long)]
     body: Option<PathBuf>,
+    /// The claim `cnf.x5t#S256` of the request's access token, for `certificate.bound`: the SHA-256 of a certificate in
+    /// base64url.
+    #[arg(long, value_name = "X5T")]
+    token_thumbprint: Option<String>,
     /// When the request arrives, in RFC 3339, or a date; now if not given.
     #[arg(long, value_parser = moment)]
     at: Option<Timestamp>,
@@ -87,7 +92,10 @@ impl Explain {
         let client = filter.client(&peer, filter.forwarded(&head).as_deref());
         let now = self.at.map_or_else(now, Ok)?;
         let body = self.body.as_deref().map(input::read).transpose()?;
-        let outcome = decide(filter, &head, body.as_deref(), now, &client)?;
+        let thumbprint = self.token_thumbprint.as_deref().map(str::as_bytes);
+        let token = thumbprint.map(Confirmation::parse).unwrap_or_default();
+        let arrival = Arrival { now, token };
+        let outcome = decide(filter, &head, body.as_deref(), arrival, &client)?;
         let because = because(filter, &outcome, &head, now);
         let report = Report::new(&outcome, because);
         Ok(Finished {
@@ -115,10 +123,11 @@ fn decide<'p>(
     filter: &'p Filter,
     head: &RequestHead<'_>,
     body: Option<&[u8]>,
-    now: Timestamp,
+    arrival: Arrival,
     client: &ConnectionClient,
 ) -> Result<Outcome<'p>, String> {
-    let step = |body| filter.step(head, body, now, client, |charge| Ok(unused(charge, now)));
+    let charge = |charge: &Charge<'_>| Ok(unused(charge, arrival.now));
+    let step = |body| filter.step(head, body, arrival, client, charge);
     let bodies = match body {
         None => vec![Body::None],
         Some(bytes) if bytes.len() > filter.mcp.max_body => vec![Body::Coming, Body::TooLong],

@@ -70,6 +70,26 @@ pub(crate) fn certificate(path: &Path) -> Result<(PeerCertificate, Option<String
     Ok((certificate, note))
 }
 
+/// All blocks of a file of PEM with this label, in DER; the whole file if it is DER itself.
+///
+/// # Errors
+/// One line that begins with the file.
+pub(super) fn der_blocks(path: &Path, label: &str) -> Result<Vec<Vec<u8>>, String> {
+    let bytes = read(path)?;
+    let file = name(path);
+    if bytes.first() == Some(&0x30) {
+        return Ok(vec![bytes]);
+    }
+    let blocks = pem::parse_many(&bytes);
+    let blocks = blocks.map_err(|error| format!("{file}: this is neither DER nor PEM: {error}"))?;
+    let labelled = blocks.into_iter().filter(|block| block.tag() == label);
+    let labelled: Vec<_> = labelled.map(pem::Pem::into_contents).collect();
+    match labelled.is_empty() {
+        true => Err(format!("{file}: found no {label} in PEM or DER")),
+        false => Ok(labelled),
+    }
+}
+
 fn find(bytes: &[u8], file: &str) -> Result<Found, String> {
     let text = bytes.trim_ascii();
     if text.is_empty() {

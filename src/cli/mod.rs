@@ -8,10 +8,14 @@ pub(crate) mod explain;
 mod input;
 pub(crate) mod inspect;
 mod kind;
+mod layout;
+pub(crate) mod pages;
 pub(crate) mod pin;
+pub(crate) mod revoke;
 pub(crate) mod schema;
 pub(crate) mod text;
 mod time;
+pub(crate) mod verify;
 mod warnings;
 
 /// What a command ends with.

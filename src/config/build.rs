@@ -16,7 +16,7 @@ use crate::decide::{Filter, HeaderRules, HeaderText, Policy};
 use crate::identity::{Charset, IdentityRules, MapRule, MapSide, Source, Unmapped, User};
 use crate::report::AuditRules;
 use crate::request::HeaderName;
-use crate::rules::{Forwarder, Pin, PinRules, Revocations, UserPattern};
+use crate::rules::{Forwarder, Pin, PinRules, Revocations, TokenBinding, TokenRules, UserPattern};
 
 impl Document {
     /// The configuration.
@@ -42,6 +42,9 @@ pub(super) struct Builder {
 /// What an entry of `revoked` needs.
 const REVOKED_KEYS: &str =
     "needs either \"sha256\", or \"issuer\" and one of \"serial\" and \"serials\"";
+
+/// In `pin_required`: every user must have a pin.
+const EVERY_USER: &str = "*";
 
 pub(super) fn top(key: &str) -> Path {
     Path::default().key(key)
@@ -124,7 +127,10 @@ impl Builder {
             validation,
             forwarded_by,
             forwarded_header,
+            bound,
+            bound_metadata,
         } = certificate;
+        let tokens = self.token_rules(bound, bound_metadata);
         let path = top("certificate").key("forwarded_by");
         let forwarded_by = self.list(&path, forwarded_by, Forwarder::try_from);
         let missing = identity.missing;
@@ -156,6 +162,7 @@ impl Builder {
             anonymous_paths,
             identity,
             revoked,
+            tokens,
             pins,
             authorization,
             observe,
@@ -169,6 +176,18 @@ impl Builder {
             },
             audit: AuditRules { log, access_log },
         })
+    }
+
+    fn token_rules(&mut self, binding: TokenBinding, metadata: Option<String>) -> TokenRules {
+        let path = top("certificate").key("bound_metadata");
+        if metadata.is_none() && binding != TokenBinding::Off {
+            let message =
+                "is missing, and \"bound\" needs it: the payload_in_metadata of jwt_authn";
+            self.error(&path, message);
+        }
+        let metadata = metadata.and_then(|key| self.keep(&path, values::metadata_key(key)));
+        let metadata = metadata.unwrap_or_default();
+        TokenRules { binding, metadata }
     }
 
     fn identity_rules(&mut self, section: IdentitySection) -> IdentityRules {
@@ -257,14 +276,23 @@ impl Builder {
             let pins = self.filled(&path, texts, Pin::try_from);
             (user, pins)
         });
+        let pins = pins.collect();
+        let required_of_all = required.iter().any(|text| text == EVERY_USER);
         PinRules {
-            pins: pins.collect(),
-            required: BTreeSet::from_iter(self.list(
-                &top("pin_required"),
-                required,
-                User::try_from,
-            )),
+            pins,
+            required_of_all,
+            required: self.required_users(required),
         }
+    }
+
+    /// The users of `pin_required`, but for "every user".
+    fn required_users(&mut self, texts: Vec<String>) -> BTreeSet<User> {
+        let path = top("pin_required");
+        let texts = texts.into_iter().enumerate();
+        let named = texts.filter(|(_, text)| text != EVERY_USER);
+        named
+            .filter_map(|(index, text)| self.keep(&path.index(index), User::try_from(text)))
+            .collect()
     }
 
     fn revocations(&mut self, sections: Vec<RevokedSection>) -> Revocations {

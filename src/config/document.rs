@@ -16,7 +16,7 @@ use crate::identity::{Charset, ForwardedHeader, MultipleCn, Source, Unmapped};
 use crate::limit::ResponseHeaders;
 use crate::report::AuditLog;
 use crate::request::HeaderName;
-use crate::rules::Action;
+use crate::rules::{Action, TokenBinding};
 
 /// The plugin configuration of mtls-identity. `{}` is valid and safe.
 #[derive(Debug, Default, Deserialize)]
@@ -40,7 +40,7 @@ pub(super) struct Document {
     /// User → certificates (`sha256:` and the hexadecimal of the DER's SHA-256, colons allowed) or keys
     /// (`spki-sha256:` and base64). At least one of them must match. Users in any case.
     pub(super) pins: Members<Vec<String>>,
-    /// Users that are refused without a matching pin, also when `pins` has no entry for them.
+    /// Users that are refused without a matching pin, also when `pins` has no entry for them. `*` means every user.
     pub(super) pin_required: Vec<String>,
     /// Certificates that are refused from now on. For the incident at 3 a.m.; CRLs are the listener's
     /// (`validation_context.crl`).
@@ -72,6 +72,15 @@ pub(super) struct CertificateSection {
     /// The header in which they do: `xfcc` (X-Forwarded-Client-Cert, as Envoy writes it) or `rfc9440` (`Client-Cert`).
     /// For `rfc9440` the listener must not remove `client-cert` before the filter; the filter removes it.
     pub(super) forwarded_header: ForwardedHeader,
+    /// RFC 8705: which requests need an access token that is bound to the client's certificate. The claim
+    /// `cnf.x5t#S256` of the token that `envoy.filters.http.jwt_authn` has verified must be the SHA-256 of the
+    /// certificate, else 403 `token_not_bound`. `jwt_authn` must stand before the filter. `off`: tokens are not looked
+    /// at; `if_present`: a token that says that it is bound; `required`: every request.
+    pub(super) bound: TokenBinding,
+    /// The `payload_in_metadata` of `jwt_authn`: the key under which it writes the token's claims into its dynamic
+    /// metadata.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) bound_metadata: Option<String>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]

@@ -22,6 +22,17 @@ fn is_path(text: &str) -> bool {
     text.starts_with('/') && visible && !text.contains(['?', '#'])
 }
 
+/// A key of Envoy's dynamic metadata.
+pub(super) fn metadata_key(text: String) -> Result<String, String> {
+    // In the path of an attribute a NUL would begin another key.
+    match text.is_empty() || text.contains('\0') {
+        true => Err(format!(
+            "found {text:?}, expected a key such as \"jwt_payload\""
+        )),
+        false => Ok(text),
+    }
+}
+
 /// The name of a rule in records.
 pub(super) fn rule_name(text: String) -> Result<String, String> {
     let printable = text.bytes().all(|byte| (0x20..0x7f).contains(&byte));

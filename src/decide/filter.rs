@@ -111,6 +111,15 @@ impl Filter {
         }
     }
 
+    /// Whether this filter revokes a client that another configuration has let in, or the peer that speaks for it.
+    pub fn revokes(&self, client: &ConnectionClient) -> bool {
+        let spoken_for = client.client.as_ref().and_then(|peer| peer.as_ref().ok());
+        let peers = [client.direct.as_ref().ok(), spoken_for];
+        self.policy
+            .check_revoked(peers.into_iter().flatten())
+            .is_err()
+    }
+
     fn check(&self, peer: &Peer) -> Result<ClientChecks, IdentityError> {
         let identity = self.policy.identity.identify(peer)?;
         let source = HeaderSource {

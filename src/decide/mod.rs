@@ -18,4 +18,4 @@ pub use header_text::{HeaderEncoding, HeaderText};
 pub use header_value::{HeaderSource, HeaderValue};
 pub use headers::{HeaderRules, HeaderRulesError, Headers, MAXIMUM_VALUE, PreparedHeaders};
 pub use policy::{Check, MissingIdentity, Policy, Request, ValidationSource};
-pub use step::{Body, Step};
+pub use step::{Arrival, Body, Step};

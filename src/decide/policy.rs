@@ -11,8 +11,8 @@ use crate::reason::Reason;
 use crate::request::RequestHead;
 use crate::request::RequestPath;
 use crate::rules::{Action, Authorization, Question};
+use crate::rules::{Confirmation, Groups, Message, Revocations, RulesOfClient, TokenRules};
 use crate::rules::{Forwarder, PinRules};
-use crate::rules::{Groups, Message, Revocations, RulesOfClient};
 use serde::{Deserialize, Serialize};
 
 /// Who vouches that a certificate is the client's own and of a CA that is trusted.
@@ -67,6 +67,8 @@ pub struct Request<'a> {
     pub head: RequestHead<'a>,
     /// The message of MCP in the body.
     pub message: Message<'a>,
+    /// The certificate that the access token is bound to.
+    pub token: Confirmation,
 }
 
 /// All that is asked of a request before it may pass.
@@ -86,6 +88,8 @@ pub struct Policy {
     pub anonymous_paths: Vec<String>,
     /// Certificates that are refused.
     pub revoked: Revocations,
+    /// Which access tokens must be bound to the client's certificate.
+    pub tokens: TokenRules,
     /// The certificates and keys that users must have.
     pub pins: PinRules,
     /// Who may do what. Without it every user may do everything.
@@ -116,6 +120,7 @@ impl Policy {
             Err(_) | Ok(()) => {}
         }
         client.revoked?;
+        self.check_token(request, evidence)?;
         let pins = evidence.checks.as_ref().map_or(Ok(()), |it| it.pins);
         self.enforce(Check::Pins, pins, evidence)?;
         let authorized = self.authorize(request, evidence);
@@ -145,8 +150,12 @@ impl Policy {
     }
 
     fn admits_anonymous(&self, request: &Request<'_>) -> bool {
+        self.missing == MissingIdentity::Strip || self.is_anonymous_path(request)
+    }
+
+    fn is_anonymous_path(&self, request: &Request<'_>) -> bool {
         let is_path = |allowed: &String| allowed.as_bytes() == request.path.as_bytes();
-        self.missing == MissingIdentity::Strip || self.anonymous_paths.iter().any(is_path)
+        self.anonymous_paths.iter().any(is_path)
     }
 
     /// Whether none of these peers has a certificate that is revoked.
@@ -162,6 +171,22 @@ impl Policy {
             true => Err(Reason::Revoked),
             false => Ok(()),
         }
+    }
+
+    /// Whether the access token is bound to the client's certificate, as `certificate.bound` wants it. What is wrong is
+    /// noted.
+    fn check_token(
+        &self,
+        request: &Request<'_>,
+        evidence: &mut Evidence<'_>,
+    ) -> Result<(), Reason> {
+        let certificate = evidence.peer.as_ref().and_then(Peer::certificate);
+        let may_be_absent = evidence.checks.is_none() && self.is_anonymous_path(request);
+        let checked = self.tokens.check(request.token, certificate, may_be_absent);
+        checked.map_err(|detail| {
+            evidence.detail = Some(detail.into());
+            Reason::TokenNotBound
+        })
     }
 
     /// The authorization rules that can match a request of this user.

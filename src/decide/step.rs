@@ -13,7 +13,7 @@ use crate::reason::Reason;
 use crate::request::{
     McpHeadError, McpMessage, RequestHead, RequestPath, check_mcp_head, mcp_headers_agree,
 };
-use crate::rules::Message;
+use crate::rules::{Confirmation, Message, TokenBinding};
 
 /// The body of a request, as far as it is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,23 @@ pub enum Body<'a> {
     Whole(&'a [u8]),
     /// More than `mcp.max_body`.
     TooLong,
+}
+
+/// What is known of a request beside its head and its client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// When the request arrived.
+    pub now: Timestamp,
+    /// The certificate that its access token is bound to.
+    pub token: Confirmation,
+}
+
+/// A request without an access token.
+impl From<Timestamp> for Arrival {
+    fn from(now: Timestamp) -> Self {
+        let token = Confirmation::None;
+        Self { now, token }
+    }
 }
 
 /// What is to be done with a request now.
@@ -46,7 +63,7 @@ pub enum Step<'p> {
 struct Asked<'a> {
     head: &'a RequestHead<'a>,
     path: &'a RequestPath<'a>,
-    now: Timestamp,
+    arrival: Arrival,
     client: &'a ConnectionClient,
 }
 
@@ -56,7 +73,8 @@ impl<'a> Asked<'a> {
         'a: 'b,
     {
         Request {
-            now: self.now,
+            now: self.arrival.now,
+            token: self.arrival.token,
             method: self.head.first(":method"),
             path: self.path,
             head: *self.head,
@@ -73,11 +91,11 @@ impl Filter {
     pub fn decide(
         &self,
         head: &RequestHead<'_>,
-        now: Timestamp,
+        arrival: impl Into<Arrival>,
         client: &ConnectionClient,
         charge: impl FnMut(&Charge<'_>) -> Result<Allowance, Reason>,
     ) -> Outcome<'_> {
-        match self.step(head, Body::None, now, client, charge) {
+        match self.step(head, Body::None, arrival, client, charge) {
             Step::Done(outcome) => outcome,
             Step::Hold => Outcome::refused(Reason::InternalError),
         }
@@ -92,7 +110,7 @@ impl Filter {
         &self,
         head: &RequestHead<'_>,
         body: Body<'_>,
-        now: Timestamp,
+        arrival: impl Into<Arrival>,
         client: &ConnectionClient,
         mut charge: impl FnMut(&Charge<'_>) -> Result<Allowance, Reason>,
     ) -> Step<'_> {
@@ -106,10 +124,14 @@ impl Filter {
             return Step::Done(Outcome::denied(Denial { reason, evidence }));
         }
         let path = head.path();
+        let arrival = arrival.into();
         let asked = Asked {
             head,
             path: &path,
-            now,
+            arrival: Arrival {
+                token: self.token(head, arrival.token),
+                ..arrival
+            },
             client,
         };
         if !self.mcp.covers(&path) {
@@ -131,6 +153,16 @@ impl Filter {
                 Err(broken) => self.broken(&asked, broken, &mut charge),
             },
         })
+    }
+
+    /// What the token of a request is bound to, where anybody asks. Of two tokens Envoy may have read one and the gateway
+    /// may read the other.
+    fn token(&self, head: &RequestHead<'_>, read: Confirmation) -> Confirmation {
+        let is_asked = self.policy.tokens.binding != TokenBinding::Off;
+        match is_asked && head.values("authorization").nth(1).is_some() {
+            true => Confirmation::Ambiguous,
+            false => read,
+        }
     }
 
     /// The outcome of a request that no body could save; none for one whose body must be read.

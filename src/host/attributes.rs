@@ -8,6 +8,7 @@ use crate::certificate::Timestamp;
 use crate::identity::{ConnectionAttributes, DirectPeer, PeerError};
 use crate::limit::Nanoseconds;
 use crate::reason::Reason;
+use crate::rules::Confirmation;
 
 use super::sdk_gaps::property;
 
@@ -58,4 +59,19 @@ pub(super) fn now() -> Result<Nanoseconds, Reason> {
 /// The whole seconds of a moment.
 pub(super) fn timestamp(now: Nanoseconds) -> Timestamp {
     Timestamp::from_unix(i64::try_from(now / 1_000_000_000).unwrap_or(i64::MAX))
+}
+
+/// What the claims say of a certificate, which `envoy.filters.http.jwt_authn` has written under this key of its dynamic
+/// metadata. Envoy gives text as it is, and objects and lists as header maps. A null it cannot give.
+pub(super) fn confirmation(key: &str) -> Confirmation {
+    let claim = format!("metadata\0filter_metadata\0envoy.filters.http.jwt_authn\0{key}\0cnf");
+    let thumbprint = property(format!("{claim}\0x5t#S256").as_bytes());
+    match thumbprint.map(|found| found.map(|it| Confirmation::parse(&it))) {
+        Ok(Some(confirmation)) => confirmation,
+        Ok(None) => match property(claim.as_bytes()) {
+            Ok(claim) => Confirmation::without_thumbprint(claim.as_deref()),
+            Err(_) => Confirmation::Unreadable,
+        },
+        Err(_) => Confirmation::Unreadable,
+    }
 }

@@ -10,6 +10,7 @@
 
 mod attributes;
 mod metrics;
+mod open_streams;
 mod plugin;
 mod refusal;
 mod sdk_gaps;
@@ -25,8 +26,12 @@ use proxy_wasm::types::{Action, BufferType, ContextType, LogLevel, MapType};
 use crate::config::Configuration;
 use crate::reason::Reason;
 
+use open_streams::{OpenStream, PluginName};
 use plugin::{Held, Plugin, Served};
 use refusal::{Refusal, ResponseHeaders};
+
+/// A new configuration takes over on a worker within one tick or two; then nobody comes in by the old one.
+const TICKS_OF_REVIEW: u8 = 8;
 
 /// How late a counter may be.
 const TICK: Duration = Duration::from_millis(250);
@@ -34,12 +39,27 @@ const TICK: Duration = Duration::from_millis(250);
 proxy_wasm::main! {{
     // Also sends the message of a panic to the proxy's log.
     proxy_wasm::set_log_level(LogLevel::Info);
-    proxy_wasm::set_root_context(|_| Box::new(Root { plugin: None }));
+    proxy_wasm::set_root_context(|id| Box::new(Root::new(id)));
 }}
 
 /// The context of a plugin configuration on one worker; without a plugin until a configuration is accepted.
 struct Root {
+    id: u32,
+    name: PluginName,
     plugin: Option<Rc<Plugin>>,
+    /// On how many of the next ticks open requests are asked whether they may go on.
+    ticks_of_review: u8,
+}
+
+impl Root {
+    fn new(id: u32) -> Self {
+        Self {
+            id,
+            name: PluginName::from([]),
+            plugin: None,
+            ticks_of_review: 0,
+        }
+    }
 }
 
 impl Context for Root {}
@@ -58,12 +78,19 @@ impl RootContext for Root {
             // Without the tick only counts are lost.
             let _ = hostcalls::set_tick_period(TICK);
         }
+        self.name = plugin_name();
+        self.ticks_of_review = TICKS_OF_REVIEW;
         self.plugin.is_some()
     }
 
     fn on_tick(&mut self) {
-        if let Some(plugin) = &self.plugin {
-            plugin.flush();
+        let Some(plugin) = &self.plugin else {
+            return;
+        };
+        plugin.flush();
+        if self.ticks_of_review > 0 {
+            self.ticks_of_review -= 1;
+            plugin.end_revoked(&self.name, self.id);
         }
     }
 
@@ -71,14 +98,26 @@ impl RootContext for Root {
         Some(ContextType::HttpContext)
     }
 
-    fn create_http_context(&self, _id: u32) -> Option<Box<dyn HttpContext>> {
+    fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
         Some(Box::new(Exchange {
+            id,
+            name: self.name.clone(),
             plugin: self.plugin.clone(),
+            open: None,
             held: None,
             held_size: 0,
             response_headers: Vec::new(),
         }))
     }
+}
+
+/// What the proxy calls this plugin.
+fn plugin_name() -> PluginName {
+    let parts = ["plugin_name", "plugin_root_id"].map(|name| {
+        let part = sdk_gaps::property(name.as_bytes());
+        part.ok().flatten().unwrap_or_default()
+    });
+    parts.join(&0).into()
 }
 
 /// The configuration that the proxy has ready, of `size` bytes. One of which it gives less must not be taken for `{}`.
@@ -93,6 +132,10 @@ fn read_configuration(size: usize) -> Result<Configuration, String> {
 
 /// The context of one request and its response.
 struct Exchange {
+    id: u32,
+    name: PluginName,
+    /// From the decision on.
+    open: Option<OpenStream>,
     plugin: Option<Rc<Plugin>>,
     /// The request, while its body is still to come.
     held: Option<Held>,
@@ -110,7 +153,8 @@ impl Exchange {
     /// Lets a request go on, holds it, or refuses it.
     fn apply(&mut self, served: Result<Served, Refusal>) -> Action {
         match served {
-            Ok(Served::Passes(response_headers)) => {
+            Ok(Served::Passes(response_headers, client)) => {
+                self.open = Some(OpenStream::note(self.id, self.name.clone(), client));
                 self.response_headers = response_headers;
                 Action::Continue
             }

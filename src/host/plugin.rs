@@ -10,15 +10,18 @@ use proxy_wasm::types::{BufferType, MapType};
 use crate::certificate::Timestamp;
 use crate::config::Configuration;
 use crate::decide::{
-    Body, Connection, ConnectionClient, Headers, Outcome, RecentConnections, Step,
+    Arrival, Body, Connection, ConnectionClient, Headers, Outcome, RecentConnections, Step,
 };
+use crate::identity::PeerError;
 use crate::limit::{Charge, Nanoseconds};
 use crate::reason::Reason;
 use crate::report::{self, Counter, EarlyRemoval, LogLimit};
 use crate::request::RequestHead;
+use crate::rules::{Confirmation, Revocations, TokenBinding};
 
-use super::attributes::{attribute, connection_id, now, read_direct_peer, timestamp};
+use super::attributes::{attribute, confirmation, connection_id, now, read_direct_peer, timestamp};
 use super::metrics::Metrics;
+use super::open_streams::{self, PluginName};
 use super::refusal::{Refusal, ResponseHeaders};
 use super::sdk_gaps::{header_map, set_property};
 use super::shared_table::SharedTable;
@@ -49,7 +52,7 @@ pub(super) struct Plugin {
 /// What becomes of a request that is not refused.
 pub(super) enum Served {
     /// It goes on, and its response gets these headers.
-    Passes(ResponseHeaders),
+    Passes(ResponseHeaders, Rc<ConnectionClient>),
     /// Its body decides, which is still to come.
     Waits(Held),
 }
@@ -103,10 +106,13 @@ impl Plugin {
             .and_then(|()| self.client(&head, timestamp(now)));
         let client = match client {
             Ok(client) => client,
-            Err(reason) => return self.finish(Outcome::refused(reason), &head, now),
+            Err(reason) => {
+                let client = Rc::new(ConnectionClient::nobody(&PeerError::Nothing));
+                return self.finish(Outcome::refused(reason), &head, now, client);
+            }
         };
         match self.step(&head, body, &client, now) {
-            Step::Done(outcome) => self.finish(outcome, &head, now),
+            Step::Done(outcome) => self.finish(outcome, &head, now, client),
             Step::Hold => Ok(Served::Waits(Held { map, client })),
         }
     }
@@ -140,7 +146,7 @@ impl Plugin {
             false => Body::Whole(&bytes),
         };
         match self.step(&head, body, &held.client, now) {
-            Step::Done(outcome) => self.finish(outcome, &head, now),
+            Step::Done(outcome) => self.finish(outcome, &head, now, held.client),
             Step::Hold => Err(self.refuse_unread()),
         }
     }
@@ -157,7 +163,20 @@ impl Plugin {
             table.charge(charge, now)
         };
         let filter = &self.configuration.filter;
-        filter.step(head, body, timestamp(now), client, charge)
+        let arrival = Arrival {
+            now: timestamp(now),
+            token: self.confirmation(),
+        };
+        filter.step(head, body, arrival, client, charge)
+    }
+
+    /// What the access token says of a certificate, where anybody asks.
+    fn confirmation(&self) -> Confirmation {
+        let tokens = &self.configuration.filter.policy.tokens;
+        match tokens.binding {
+            TokenBinding::Off => Confirmation::None,
+            TokenBinding::IfPresent | TokenBinding::Required => confirmation(&tokens.metadata),
+        }
     }
 
     /// Sets the headers of a request that is decided, and records what was done.
@@ -166,6 +185,7 @@ impl Plugin {
         outcome: Outcome<'_>,
         head: &RequestHead<'_>,
         now: Nanoseconds,
+        client: Rc<ConnectionClient>,
     ) -> Result<Served, Refusal> {
         let outcome = match set(&outcome.headers) {
             Ok(()) => outcome,
@@ -176,7 +196,7 @@ impl Plugin {
         let headers = outcome.allowance.as_ref().map(limit_headers);
         let headers = headers.unwrap_or_default();
         match outcome.decision.reason() {
-            None => Ok(Served::Passes(headers)),
+            None => Ok(Served::Passes(headers, client)),
             Some(reason) => Err(Refusal { reason, headers }),
         }
     }
@@ -291,6 +311,18 @@ impl Plugin {
             log::log!(level, "{}", String::from_utf8_lossy(&record));
         }
         self.former_record.set(record);
+    }
+
+    /// Ends the open requests of clients that this configuration revokes. `plugin` and `root` are whose it is.
+    pub(super) fn end_revoked(&self, plugin: &PluginName, root: u32) {
+        let filter = &self.configuration.filter;
+        if filter.policy.revoked == Revocations::default() {
+            return;
+        }
+        let count = open_streams::end_revoked(plugin, filter, root);
+        if count > 0 {
+            log::warn!("{}", report::ended(count));
+        }
     }
 
     /// Writes what was counted since the last time.

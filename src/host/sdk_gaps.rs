@@ -15,6 +15,9 @@ use crate::reason::Reason;
 const OK: u32 = 0;
 const NOT_FOUND: u32 = 1;
 
+/// `proxy_stream_type_t`: the request of a HTTP context.
+const HTTP_REQUEST: u32 = 0;
+
 /// `proxy_send_local_response` without a gRPC status.
 const NO_GRPC_STATUS: i32 = -1;
 
@@ -33,6 +36,8 @@ unsafe extern "C" {
         value: *const u8,
         value_size: usize,
     ) -> u32;
+    fn proxy_set_effective_context(id: u32) -> u32;
+    fn proxy_close_stream(kind: u32) -> u32;
     fn proxy_send_local_response(
         status: u32,
         details: *const u8,
@@ -93,6 +98,22 @@ pub(super) fn send_local_response(
             NO_GRPC_STATUS,
         )
     })
+}
+
+/// Lets the calls that follow be about another context of this VM, until the proxy calls again.
+///
+/// `hostcalls::set_effective_context` panics on a status that it does not know.
+pub(super) fn set_effective_context(id: u32) -> Result<(), Reason> {
+    // SAFETY: the call takes a number and gives one.
+    done(unsafe { proxy_set_effective_context(id) })
+}
+
+/// Ends the request at hand, whether its response has begun or not: RST_STREAM over HTTP/2, the connection over HTTP/1.
+///
+/// `hostcalls::reset_http_request` panics on each failure.
+pub(super) fn reset_request() -> Result<(), Reason> {
+    // SAFETY: the call takes a number and gives one.
+    done(unsafe { proxy_close_stream(HTTP_REQUEST) })
 }
 
 /// The bytes with which the proxy answers a call.

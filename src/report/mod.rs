@@ -8,4 +8,4 @@ mod record;
 pub use counters::Counter;
 pub use early_removal::EarlyRemoval;
 pub use log_limit::{LINES_A_SECOND, LINES_OF_ONE_KIND, LogLimit};
-pub use record::{AuditLog, AuditRules, record, suppressed};
+pub use record::{AuditLog, AuditRules, ended, record, suppressed};

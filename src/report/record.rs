@@ -83,6 +83,11 @@ pub fn suppressed(count: u64) -> String {
     format!(r#"{{"decision":"suppressed","count":{count}}}"#)
 }
 
+/// The line that says how many open requests a new configuration has ended.
+pub fn ended(count: usize) -> String {
+    format!(r#"{{"decision":"ended","reason":"revoked","count":{count}}}"#)
+}
+
 /// The fields of a JSON object on one line of printable ASCII, so that no reader of lines sees two. A field's name comes
 /// as it is written, with what stands before and behind it.
 #[derive(Debug, Default)]

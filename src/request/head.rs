@@ -38,6 +38,11 @@ impl<'a> RequestHead<'a> {
         self.fields.lengths.is_empty()
     }
 
+    /// All names and values, in their order.
+    pub fn entries(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+        self.fields
+    }
+
     /// All names, in their order.
     pub fn names(&self) -> impl Iterator<Item = &'a [u8]> {
         self.fields.map(|(name, _)| name)

@@ -1,4 +1,4 @@
-//! What may be asked of whom: authorization, pins, revocation.
+//! What may be asked of whom: authorization, pins, revocation, bound tokens.
 
 mod action;
 mod authorization;
@@ -11,6 +11,7 @@ mod pin;
 mod readings;
 mod revocation;
 mod rule;
+mod token;
 mod user_pattern;
 
 pub use action::Action;
@@ -23,4 +24,5 @@ pub use pattern::{PathPattern, Pattern, PatternError};
 pub use pin::{Pin, PinError, PinRules, sha256_of_hex};
 pub use revocation::Revocations;
 pub use rule::{HeaderCondition, Question, Rule};
+pub use token::{Confirmation, TokenBinding, TokenRules};
 pub use user_pattern::UserPattern;

@@ -85,9 +85,17 @@ pub struct PinRules {
     pub pins: BTreeMap<User, Vec<Pin>>,
     /// Users that must have a pin.
     pub required: BTreeSet<User>,
+    /// Whether all users must have a pin.
+    pub required_of_all: bool,
 }
 
 impl PinRules {
+    /// Whether a user must have a pin. Each name of the user counts.
+    pub fn is_required(&self, identity: &Identity) -> bool {
+        let mut names = identity.names();
+        self.required_of_all || names.any(|name| self.required.contains(name))
+    }
+
     /// Whether a user may come with this certificate; a principal of the mesh comes without one. Each name of the user
     /// counts.
     ///
@@ -102,7 +110,7 @@ impl PinRules {
         let names = || identity.names();
         let mut pins = names().filter_map(|name| self.pins.get(name)).peekable();
         if pins.peek().is_none() {
-            return match names().any(|name| self.required.contains(name)) {
+            return match self.is_required(identity) {
                 true => Err(Reason::PinRequired),
                 false => Ok(()),
             };

@@ -14,4 +14,8 @@ mod check;
 mod desk;
 mod explain;
 mod files;
+mod image;
+mod pages;
+mod revoke;
 mod sources;
+mod tokens;

@@ -16,6 +16,7 @@ use crate::harness::leaf::{Leaf, common_name as cn};
 use crate::harness::raw::{get_bytes, upgrade_bytes};
 use crate::harness::{Fixture, PATIENCE, Site, Update, eventually};
 
+mod bound;
 mod files;
 
 const ALICE: &str = "alice@example.com";

@@ -78,8 +78,9 @@ async fn a_request_that_is_refused_for_any_earlier_reason_spends_nothing() {
         );
         reasons.insert(reason);
     }
-    // All but `rate_limited`, what no client can bring about, and the three of a message: no body is read here.
-    assert_eq!(reasons.len(), Reason::ALL.len() - 5, "{reasons:?}");
+    // All but `rate_limited`, what no client can bring about, the three of a message, and that of a token: no body and no
+    // token is read here.
+    assert_eq!(reasons.len(), Reason::ALL.len() - 6, "{reasons:?}");
     let alice = passed.iter().find(|case| case.record["user"] == ALICE);
     let alice = alice.unwrap();
     let mut statuses = Vec::new();

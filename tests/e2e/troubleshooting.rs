@@ -188,6 +188,28 @@ fn refusals(site: &Site) -> String {
 }
 
 #[test]
+fn a_log_of_another_form_is_said_to_be_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("access.log");
+    fs::write(&log, "[2026-01-01T00:00:00Z] \"GET / HTTP/1.1\" 403\n").unwrap();
+    let refusals = |argument: &Path| {
+        let mut script = std::process::Command::new(repository().join("envoy/refusals.py"));
+        script.arg(argument).output().unwrap()
+    };
+    let plain = refusals(&log);
+    assert!(!plain.status.success());
+    assert!(String::from_utf8_lossy(&plain.stderr).contains("no line of this file is JSON"));
+    fs::write(&log, "").unwrap();
+    assert!(refusals(&log).status.success());
+    let missing = refusals(&folder.path().join("nowhere"));
+    assert!(String::from_utf8_lossy(&missing.stderr).starts_with("refusals.py: "));
+    assert!(
+        String::from_utf8_lossy(&refusals(Path::new("--help")).stdout)
+            .contains("envoy/refusals.py")
+    );
+}
+
+#[test]
 fn the_page_has_every_reason_and_every_issue_of_the_guide() {
     let page = page();
     for reason in mtls_identity::reason::Reason::ALL {

@@ -169,7 +169,8 @@ fn an_image_is_what_istios_agent_takes() {
     let folder = tempfile::tempdir().unwrap();
     let module = module(folder.path());
     let layout = folder.path().join("layout");
-    output(&mut image_script(&module, &layout));
+    let source = "https://git.example.com/mtls-identity";
+    output(image_script(&module, &layout).env("SOURCE", source));
     let (_, manifest) = manifest(&layout);
     assert_eq!(manifest["mediaType"], MANIFEST);
     assert_eq!(manifest["layers"].as_array().unwrap().len(), 1);
@@ -177,6 +178,18 @@ fn an_image_is_what_istios_agent_takes() {
         manifest["annotations"]["module.wasm.image/variant"],
         "compat"
     );
+    // What it says of itself (the image specification's annotations).
+    let says = |name: &str| &manifest["annotations"][format!("org.opencontainers.image.{name}")];
+    assert_eq!(says("version"), env!("CARGO_PKG_VERSION"));
+    assert_eq!(says("licenses"), "Apache-2.0");
+    assert_eq!(says("source"), "https://git.example.com/mtls-identity");
+    if repository().join(".git").exists() {
+        let revision = says("revision").as_str().unwrap();
+        assert!(
+            revision.trim_end_matches("-dirty").len() == 40,
+            "{revision}"
+        );
+    }
     assert_eq!(plugin(&layout, &manifest), fs::read(&module).unwrap());
     // The image's configuration names the layer as it is without its compression.
     let configuration = json(&blob(&layout, &manifest["config"]));
@@ -199,15 +212,18 @@ fn an_image_comes_out_of_a_registry_as_it_went_in() {
     let [pushed, pulled] = ["pushed", "pulled"].map(|name| folder.path().join(name));
     let registry = Registry::start();
     let reference = format!("{}/mtls-identity:0.2.0", registry.address);
+    let script = repository().join("tests/debian.sh");
+    let skopeo = output(Command::new(script).arg("skopeo"));
+    let programs = Path::new(skopeo.trim()).parent().unwrap();
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
     let mut push = image_script(&module, &pushed);
+    let push = push.env("PATH", path);
     let printed = output(push.args(["--plain-http", &reference]));
     let (digest, before) = manifest(&pushed);
     // As they go into `istio/image/image.yaml`.
     let expected = format!("  url: oci://{reference}\n  sha256: \"{digest}\"\n");
     assert_eq!(printed, expected);
 
-    let script = repository().join("tests/debian.sh");
-    let skopeo = output(Command::new(script).arg("skopeo"));
     let source = format!(
         "docker://{}/mtls-identity@sha256:{digest}",
         registry.address
@@ -269,4 +285,58 @@ fn what_is_no_module_or_no_reference_makes_no_image() {
     assert!(said.contains("is no OCI layout"), "{said}");
     // What is left over of an attempt is taken away.
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+/// A folder with programs that write what they were asked into `asked`, each on a line of its own.
+fn stand_ins(folder: &Path) -> String {
+    let programs = folder.join("bin");
+    fs::create_dir(&programs).unwrap();
+    let asked = folder.join("asked");
+    let record = format!(
+        "#!/bin/sh\necho \"$(basename \"$0\") $*\" >>'{}'\n",
+        asked.display()
+    );
+    // The SBOM goes where the real one puts it: beside Cargo.toml.
+    let bill = "while [ \"$1\" != --manifest-path ]; do shift; done\n\
+                echo \"{\\\"at\\\": \\\"file://$(dirname \"$2\")\\\"}\" >\"$(dirname \"$2\")/mtls-identity.sbom.json\"\n";
+    for (name, more) in [("cosign", ""), ("cargo-cyclonedx", bill), ("skopeo", "")] {
+        let path = programs.join(name);
+        fs::write(&path, format!("{record}{more}")).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs::set_permissions(&path, mode).unwrap();
+    }
+    format!("{}:{}", programs.display(), std::env::var("PATH").unwrap())
+}
+
+#[test]
+fn what_is_pushed_is_signed_by_its_digest_and_its_bill_attested() {
+    let folder = tempfile::tempdir().unwrap();
+    let module = module(folder.path());
+    let layout = folder.path().join("layout");
+    let path = stand_ins(folder.path());
+    let reference = "registry.example.com:5000/mtls-identity:0.2.0";
+    let mut script = image_script(&module, &layout);
+    let script = script.env("PATH", &path).env("COSIGN_KEY", "release.key");
+    output(script.args(["--sbom", "--sign", reference]));
+    let (digest, _) = manifest(&layout);
+    let bill = folder.path().join("layout.cdx.json");
+    let image = format!("registry.example.com:5000/mtls-identity@sha256:{digest}");
+    let asked = fs::read_to_string(folder.path().join("asked")).unwrap();
+    let signed = format!("cosign sign --yes --key release.key {image}\n");
+    let bill_path = bill.display();
+    let attested = format!(
+        "cosign attest --yes --key release.key --type cyclonedx --predicate {bill_path} {image}\n"
+    );
+    assert!(asked.ends_with(&format!("{signed}{attested}")), "{asked}");
+    // No path of this machine is in it, and nothing stays in the source.
+    assert_eq!(
+        fs::read_to_string(bill).unwrap(),
+        "{\"at\": \"file://.\"}\n"
+    );
+    assert!(!repository().join("mtls-identity.sbom.json").exists());
+
+    let mut unpushed = image_script(&module, &layout);
+    let refused = unpushed.env("PATH", &path).arg("--sign").output().unwrap();
+    assert!(!refused.status.success());
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("--sign needs REGISTRY/NAME:TAG"));
 }

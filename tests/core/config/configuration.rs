@@ -16,7 +16,7 @@ pub(crate) fn error(text: &str) -> String {
 /// What holds where a configuration says nothing.
 pub(crate) fn defaults_written_out() -> Value {
     json!({
-        "certificate": {"validation": "required", "forwarded_by": [], "forwarded_header": "xfcc"},
+        "certificate": {"validation": "required", "forwarded_by": [], "forwarded_header": "xfcc", "bound": "off"},
         "identity": {
             "sources": ["cn"],
             "map": [],

@@ -94,6 +94,27 @@ fn who_must_have_a_pin_never_passes_without_a_matching_one() {
 }
 
 #[test]
+fn a_star_requires_a_pin_of_every_user() {
+    let (admin, user) = (
+        issue(&Leaf::of([cn("admin")])),
+        issue(&Leaf::of([cn("user")])),
+    );
+    for required in [json!(["*"]), json!(["other", "*"])] {
+        let value = json!({"pins": {"admin": [sha256_pin(&admin)]}, "pin_required": required});
+        assert_eq!(outcome_with(&value, &admin), "admin");
+        assert_eq!(outcome_with(&value, &user), "pin_required");
+    }
+    // It is no pattern.
+    for pattern in ["*@example.com", "a*", "**"] {
+        let value = json!({"pin_required": [pattern]}).to_string();
+        assert!(
+            mtls_identity::config::Configuration::parse(value.as_bytes()).is_err(),
+            "{pattern}"
+        );
+    }
+}
+
+#[test]
 fn a_principal_without_a_certificate_matches_no_pin() {
     let id = "spiffe://cluster.local/ns/mcp/sa/agent";
     let attributes = mtls_identity::identity::ConnectionAttributes {

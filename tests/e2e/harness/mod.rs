@@ -24,6 +24,7 @@ pub(crate) mod raw;
 pub(crate) mod redis;
 pub(crate) mod server;
 pub(crate) mod streams;
+pub(crate) mod token;
 
 use std::path::PathBuf;
 use std::time::Duration;

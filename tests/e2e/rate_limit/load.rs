@@ -88,7 +88,7 @@ impl Tally {
         } = self;
         println!("{allowed} allowed, {least:.1} to {most:.1} expected; {limited} limited");
         assert!((least..=most).contains(&found), "{least} {most} {self:?}");
-        assert!(self.limited > self.allowed, "not fast enough: {self:?}");
+        assert!(self.limited > 0, "the limit was never reached: {self:?}");
     }
 }
 

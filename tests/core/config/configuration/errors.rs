@@ -158,6 +158,16 @@ fn errors_of_the_form_of_identities_and_of_certificates_name_path_and_value() {
         ),
         // Peers that speak for others.
         (
+            r#"{"certificate": {"bound": "required"}}"#,
+            "certificate.bound_metadata",
+            "is missing, and \"bound\" needs it",
+        ),
+        (
+            r#"{"certificate": {"bound": "if_present", "bound_metadata": ""}}"#,
+            "certificate.bound_metadata",
+            "found \"\", expected a key such as \"jwt_payload\"",
+        ),
+        (
             r#"{"certificate": {"forwarded_by": ["ingress"]}}"#,
             "certificate.forwarded_by[0]",
             "found \"ingress\": a SPIFFE ID begins with spiffe://; expected a SPIFFE ID, or a pin",

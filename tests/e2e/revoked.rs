@@ -1,0 +1,162 @@
+//! A CRL is published while clients are connected: `mtls-identity revoke` puts it into the configuration, and Envoy reads
+//! that from a file (ECDS).
+
+use std::fs;
+use std::process::Command;
+use std::time::Instant;
+
+use http_body_util::BodyExt;
+use hyper::Response;
+use hyper::body::Incoming;
+use serde_json::{Value, json};
+
+use crate::harness::artifacts::{commands, output};
+use crate::harness::client::{Client, Connection, get};
+use crate::harness::leaf::{Leaf, common_name};
+use crate::harness::{Fixture, PATIENCE, Site, eventually};
+use crate::xds::Xds;
+
+const ALICE: &str = "alice@example.com";
+const BOB: &str = "bob@example.com";
+/// How many others the CA has revoked.
+const OTHERS: u32 = 10_000;
+
+/// An event stream that does not end by itself, and what carries it.
+struct Stream {
+    response: Response<Incoming>,
+    _connection: Connection,
+}
+
+impl Stream {
+    async fn open(client: &Client) -> Self {
+        let mut connection = client.connect().await.unwrap();
+        let response = connection.begin(get("/sse", &[])).await.unwrap();
+        assert_eq!(response.status(), 200);
+        Self {
+            response,
+            _connection: connection,
+        }
+    }
+
+    /// Whether another event comes.
+    async fn goes_on(&mut self) -> bool {
+        matches!(self.response.frame().await, Some(Ok(_)))
+    }
+
+    async fn until_ended(&mut self) {
+        let ended = async { while self.goes_on().await {} };
+        tokio::time::timeout(PATIENCE, ended).await.unwrap();
+    }
+}
+
+/// The configuration with the entries of a CRL that names this serial number and many others.
+fn configuration_with(site: &Site, serial: &[u8], before: &Value) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, content: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, content).unwrap();
+        path
+    };
+    let others: Vec<_> = (0..OTHERS)
+        .map(|number| [[0x77; 12].to_vec(), number.to_be_bytes().to_vec()].concat())
+        .collect();
+    let mut serials: Vec<_> = others.iter().map(Vec::as_slice).collect();
+    serials.push(serial);
+    let list = write("ca.crl", &site.authority.revocation_list(&serials));
+    let authority = write("ca.crt", &site.authority.pem());
+    let config = write("filter.json", &before.to_string());
+    let mut revoke = Command::new(commands());
+    revoke
+        .arg("revoke")
+        .arg("--crl")
+        .arg(list)
+        .arg("--ca")
+        .arg(authority);
+    output(revoke.arg("--config").arg(config))
+}
+
+#[tokio::test]
+async fn a_crl_refuses_the_next_request_of_an_open_connection_and_ends_its_streams() {
+    let before = json!({"audit": {"log": "none"}});
+    let xds = Xds::empty();
+    let fixture = Fixture::new()
+        .plugin_exactly(before.to_string())
+        .concurrency(2);
+    let site = fixture.edit(xds.filter()).start().await;
+    let serial = [0x42, 0x17];
+    let alice = Leaf::of([common_name(ALICE)]).serial(&serial);
+    let alice = site.client_with(&site.authority.issue(&alice));
+    let bob = site.client(BOB);
+    let mut streams = Vec::new();
+    let mut of_bob = Vec::new();
+    // Several, so that both workers have some.
+    for _ in 0..4 {
+        for client in [alice.clone(), alice.clone().http2()] {
+            streams.push(Stream::open(&client).await);
+        }
+        for client in [bob.clone(), bob.clone().http2()] {
+            of_bob.push(Stream::open(&client).await);
+        }
+    }
+    let mut socket = alice.websocket("/ws", &[]).await.unwrap();
+    socket.opening().await;
+    let mut open = alice.clone().http2().connect().await.unwrap();
+    assert_eq!(open.get("/").await.unwrap().status, 200);
+
+    let published = Instant::now();
+    let configuration = configuration_with(&site, &serial, &before);
+    let read = published.elapsed();
+    xds.configure(&configuration);
+    let moved = Instant::now();
+    let denied = eventually("the certificate is revoked", PATIENCE, async || {
+        let answer = open.get("/").await.unwrap();
+        (answer.status != 200).then_some(answer)
+    })
+    .await;
+    let refused = moved.elapsed();
+    denied.assert_denied(403, "revoked");
+    for stream in &mut streams {
+        stream.until_ended().await;
+    }
+    let ended = moved.elapsed();
+    println!(
+        "revoke: {read:?}; refused {refused:?} and streams ended {ended:?} after the file was moved"
+    );
+    for stream in &mut of_bob {
+        // What came meanwhile, and then more.
+        for _ in 0..10 {
+            assert!(stream.goes_on().await);
+        }
+    }
+    site.envoy
+        .logs(r#"{"decision":"ended","reason":"revoked","count":"#)
+        .await;
+    alice.get("/").await.unwrap().assert_denied(403, "revoked");
+    assert_eq!(bob.get("/").await.unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn a_configuration_that_revokes_others_ends_nothing() {
+    let before = json!({"audit": {"log": "none"}});
+    let xds = Xds::empty();
+    let fixture = Fixture::new().plugin_exactly(before.to_string());
+    let site = fixture.edit(xds.filter()).start().await;
+    let alice = site.client(ALICE);
+    let mut streams = [
+        Stream::open(&alice).await,
+        Stream::open(&alice.clone().http2()).await,
+    ];
+    xds.configure(&configuration_with(&site, &[0x42], &before));
+    eventually("the new configuration serves", PATIENCE, async || {
+        let leaf = Leaf::of([common_name(BOB)]).serial(&[0x42]);
+        let revoked = site.client_with(&site.authority.issue(&leaf));
+        (revoked.get("/").await.unwrap().status == 403).then_some(())
+    })
+    .await;
+    for stream in &mut streams {
+        // 3 seconds of events: longer than open requests are looked at.
+        for _ in 0..60 {
+            assert!(stream.goes_on().await);
+        }
+    }
+}
