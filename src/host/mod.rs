@@ -14,6 +14,7 @@ mod plugin;
 mod refusal;
 mod sdk_gaps;
 mod shared_table;
+mod unheard;
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -27,6 +28,7 @@ use crate::reason::Reason;
 
 use plugin::{Held, Plugin, Served};
 use refusal::{Refusal, ResponseHeaders};
+use unheard::RequestId;
 
 /// How late a counter may be.
 const TICK: Duration = Duration::from_millis(250);
@@ -64,6 +66,7 @@ impl RootContext for Root {
     fn on_tick(&mut self) {
         if let Some(plugin) = &self.plugin {
             plugin.flush();
+            plugin.refuse_withheld();
         }
     }
 
@@ -71,8 +74,9 @@ impl RootContext for Root {
         Some(ContextType::HttpContext)
     }
 
-    fn create_http_context(&self, _id: u32) -> Option<Box<dyn HttpContext>> {
+    fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
         Some(Box::new(Exchange {
+            id,
             plugin: self.plugin.clone(),
             held: None,
             held_size: 0,
@@ -93,6 +97,7 @@ fn read_configuration(size: usize) -> Result<Configuration, String> {
 
 /// The context of one request and its response.
 struct Exchange {
+    id: RequestId,
     plugin: Option<Rc<Plugin>>,
     /// The request, while its body is still to come.
     held: Option<Held>,
@@ -122,11 +127,27 @@ impl Exchange {
         }
     }
 
+    /// The request that is held, if it is. From now on its body is seen.
+    fn take_held(&mut self) -> Option<Held> {
+        let held = self.held.take()?;
+        if let Some(plugin) = &self.plugin {
+            plugin.unheard.remove(self.id);
+        }
+        Some(held)
+    }
+
     /// Decides on a held request. `size` is the length of its body so far, in bytes.
     fn decide_held(&mut self, held: Held, size: usize, is_whole: bool) -> Action {
         let served = self.plugin().map_err(Refusal::new);
         let served = served.and_then(|plugin| plugin.serve_held(held, size, is_whole));
         self.apply(served)
+    }
+}
+
+/// A client may go away while its request is held.
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.take_held();
     }
 }
 
@@ -136,11 +157,14 @@ impl HttpContext for Exchange {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         let served = self.plugin().map_err(Refusal::new);
         let served = served.and_then(|plugin| plugin.serve(end_of_stream));
+        if let (Ok(Served::Waits(_)), Some(plugin)) = (&served, &self.plugin) {
+            plugin.unheard.add(self.id);
+        }
         self.apply(served)
     }
 
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
-        match self.held.take() {
+        match self.take_held() {
             Some(held) => {
                 self.held_size = size;
                 self.decide_held(held, size, end_of_stream)
@@ -154,7 +178,7 @@ impl HttpContext for Exchange {
             return Refusal::new(reason).answer();
         }
         // Trailers are behind the body, so that it is whole now.
-        match self.held.take() {
+        match self.take_held() {
             Some(held) => self.decide_held(held, self.held_size, true),
             None => Action::Continue,
         }

@@ -22,6 +22,7 @@ use super::metrics::Metrics;
 use super::refusal::{Refusal, ResponseHeaders};
 use super::sdk_gaps::{header_map, set_property};
 use super::shared_table::SharedTable;
+use super::unheard::{NOT_HANDED_OVER, Unheard};
 
 /// The record's filter state, `wasm.mtls_identity`.
 const RECORD: &[u8] = b"mtls_identity";
@@ -42,6 +43,7 @@ pub(super) struct Plugin {
     denials: RefCell<LogLimit>,
     others: RefCell<LogLimit>,
     early_removal: Cell<EarlyRemoval>,
+    pub(super) unheard: Unheard,
     /// The memory of the record before: each record is written in the place of the former.
     former_record: Cell<Vec<u8>>,
 }
@@ -81,6 +83,7 @@ impl Plugin {
             denials: RefCell::default(),
             others: RefCell::default(),
             early_removal: Cell::default(),
+            unheard: Unheard::default(),
             former_record: Cell::default(),
         }
     }
@@ -142,6 +145,20 @@ impl Plugin {
         match self.step(&head, body, &held.client, now) {
             Step::Done(outcome) => self.finish(outcome, &head, now),
             Step::Hold => Err(self.refuse_unread()),
+        }
+    }
+
+    /// Refuses held requests whose body Envoy keeps to itself.
+    pub(super) fn refuse_withheld(&self) {
+        while self.unheard.take_withheld().is_some() {
+            let map = header_map(MapType::HttpRequestHeaders).unwrap_or_default();
+            let refused = match (RequestHead::read(&map), now()) {
+                (Some(head), Ok(now)) => self.finish(Outcome::failed(NOT_HANDED_OVER), &head, now),
+                _ => Err(self.refuse_unread()),
+            };
+            if let Err(refusal) = refused {
+                refusal.answer();
+            }
         }
     }
 

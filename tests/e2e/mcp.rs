@@ -1,12 +1,15 @@
 //! Rules for tools: the body of a message is held in Envoy, and nothing of a refused one reaches the gateway.
 
+mod held;
+mod trap;
+
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::Request;
 use hyper::body::{Bytes, Frame};
+use hyper::header::{HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
 use crate::harness::answer::Answer;
-use crate::harness::bootstrap::Bootstrap;
 use crate::harness::client::{Body, Client};
 use crate::harness::{Fixture, Site};
 
@@ -25,11 +28,7 @@ fn rules() -> Value {
 }
 
 async fn site() -> Site {
-    let hands_bodies_over = |envoy: &mut Bootstrap| {
-        envoy.plugin()["allow_on_headers_stop_iteration"] = json!(true);
-    };
-    let fixture = Fixture::new().plugin(rules());
-    fixture.edit(hands_bodies_over).start().await
+    Fixture::new().plugin(rules()).start().await
 }
 
 fn call(name: &str) -> String {
@@ -47,6 +46,17 @@ fn request(path: &str, body: Body) -> Request<Body> {
 
 fn whole(text: &str) -> Body {
     Full::new(Bytes::from(text.to_owned())).boxed()
+}
+
+fn with_trailers(text: &str, trailers: &[(&'static str, &'static str)]) -> Body {
+    let pairs = trailers.iter().map(|(name, value)| {
+        let name = HeaderName::from_static(name);
+        (name, HeaderValue::from_static(value))
+    });
+    let trailers = Frame::trailers(pairs.collect());
+    let frames = [Frame::data(Bytes::from(text.to_owned())), trailers];
+    let frames = frames.into_iter().map(Ok);
+    BodyExt::boxed(StreamBody::new(futures_util::stream::iter(frames)))
 }
 
 /// A body in pieces of this many bytes: chunks of HTTP/1.1, DATA frames of HTTP/2.
