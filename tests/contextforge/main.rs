@@ -39,3 +39,4 @@ mod plugins;
 mod streams;
 mod surface;
 mod tokens;
+mod tools;
