@@ -22,7 +22,7 @@ use super::metrics::Metrics;
 use super::refusal::{Refusal, ResponseHeaders};
 use super::sdk_gaps::{header_map, set_property};
 use super::shared_table::SharedTable;
-use super::unheard::{NOT_HANDED_OVER, Unheard};
+use super::unheard::{NOT_HANDED_OVER, Unheard, make_current};
 
 /// The record's filter state, `wasm.mtls_identity`.
 const RECORD: &[u8] = b"mtls_identity";
@@ -150,7 +150,8 @@ impl Plugin {
 
     /// Refuses held requests whose body Envoy keeps to itself.
     pub(super) fn refuse_withheld(&self) {
-        while self.unheard.take_withheld().is_some() {
+        let withheld = self.unheard.take_withheld().into_iter();
+        for _ in withheld.filter(|&id| make_current(id)) {
             let map = header_map(MapType::HttpRequestHeaders).unwrap_or_default();
             let refused = match (RequestHead::read(&map), now()) {
                 (Some(head), Ok(now)) => self.finish(Outcome::failed(NOT_HANDED_OVER), &head, now),

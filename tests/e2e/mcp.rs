@@ -1,6 +1,12 @@
 //! Rules for tools: the body of a message is held in Envoy, and nothing of a refused one reaches the gateway.
 
+mod beside;
 mod held;
+mod mutated;
+#[path = "../mcp_readers/mutation.rs"]
+mod mutation;
+#[path = "../mcp_readers/reader.rs"]
+mod reader;
 mod trap;
 
 use http_body_util::{BodyExt, Full, StreamBody};
@@ -16,7 +22,7 @@ use crate::harness::{Fixture, Site};
 const ALICE: &str = "alice@example.com";
 const BOB: &str = "bob@example.com";
 
-fn rules() -> Value {
+pub(crate) fn rules() -> Value {
     json!({
         "mcp": {"paths": ["/mcp"], "max_body": 2000},
         "authorization": {"rules": [
@@ -31,7 +37,7 @@ async fn site() -> Site {
     Fixture::new().plugin(rules()).start().await
 }
 
-fn call(name: &str) -> String {
+pub(crate) fn call(name: &str) -> String {
     json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": name}}).to_string()
 }
 

@@ -90,7 +90,7 @@ async fn a_message_that_is_slow_is_waited_for() {
     connection.write(head.as_bytes()).await.unwrap();
     until_held(&site, 2).await;
     // The filter looks for bodies that are kept from it when it writes its counters.
-    for ticks in 1..=3 {
+    for ticks in 1..=6 {
         client.get("/other").await.unwrap();
         eventually("the counters are written", PATIENCE, async || {
             let denied = site
@@ -184,6 +184,54 @@ async fn the_longest_message_that_the_default_admits_passes_and_a_longer_one_is_
             assert_eq!(said(&longer.unwrap()), expected, "{size}");
         }
     }
+    // The body that is decided on lies in the VM as well, and what the reader makes of it.
+    let memory = site.envoy.largest_vm();
+    assert!(memory <= 8 << 20, "{memory}");
+}
+
+/// Where nobody says how much may be held, the buffer of the listener and the window of HTTP/2 do.
+#[tokio::test]
+async fn a_message_that_envoy_has_no_room_for_gets_413_of_envoy_itself() {
+    let small = |envoy: &mut Bootstrap| {
+        let host = &mut envoy.route_config()["virtual_hosts"][0];
+        let host = host.as_object_mut().unwrap();
+        host.remove("request_body_buffer_limit").unwrap();
+    };
+    let configuration = json!({"mcp": {"paths": ["/mcp"]}});
+    let site = Fixture::new()
+        .plugin(configuration)
+        .edit(small)
+        .start()
+        .await;
+    let http1 = site.client(ALICE);
+    for (client, limit) in [(http1.clone(), 32_768), (http1.http2(), 65_536)] {
+        for (length, expected) in [(limit, (200, None)), (2 * limit, (413, None))] {
+            let text = list();
+            let text = format!("{text}{}", " ".repeat(length - text.len()));
+            let answer = client.send(request("/mcp", pieces(&text, 4096))).await;
+            assert_eq!(said(&answer.unwrap()), expected, "{length}");
+        }
+    }
+    eventually("both are logged", PATIENCE, async || {
+        let mut lines = site.envoy.access_log();
+        lines.retain(|line| line["details"] == "request_payload_too_large");
+        (lines.len() == 2).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_sends_too_slowly_is_cut_by_the_listener() {
+    let hasty = |envoy: &mut Bootstrap| envoy.hcm()["request_timeout"] = json!("0.5s");
+    let site = Fixture::new().plugin(rules()).edit(hasty).start().await;
+    for client in [site.client(ALICE), site.client(ALICE).http2()] {
+        let mut connection = client.connect().await.unwrap();
+        let held = begin(&mut connection, call("search_web")).await;
+        let answer = in_time(held.answer).await.unwrap().unwrap();
+        assert_eq!(answer.status, 408);
+        drop(held.rest);
+    }
+    assert_eq!(site.gateway.received(), []);
 }
 
 /// Ten connections of HTTP/2 with a hundred messages each: one may pass, the next may not.
