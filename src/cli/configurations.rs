@@ -17,6 +17,8 @@ pub(super) struct Found {
     pub(super) json: String,
     /// The `phase` beside the configuration, in a WasmPlugin or a TrafficExtension.
     pub(super) phase: Option<String>,
+    /// Whether Envoy hands the body of a held request to the filter; none where the file does not say.
+    pub(super) hands_bodies_over: Option<bool>,
     document: usize,
     steps: Vec<Step>,
     wrapping: Wrapping,
@@ -144,7 +146,7 @@ impl ConfigurationFile {
             };
             search.look(value, &mut Vec::new());
             if search.found.is_empty() && is_plain_configuration(value, self.is_json) {
-                search.add(value.to_string(), Vec::new(), Wrapping::Object);
+                search.add(value.to_string(), Vec::new(), Wrapping::Object, None);
             }
             self.found.append(&mut search.found);
         }
@@ -153,6 +155,7 @@ impl ConfigurationFile {
             self.found = vec![Found {
                 json: self.text.trim_end().to_owned(),
                 phase: None,
+                hands_bodies_over: None,
                 document: 0,
                 steps: Vec::new(),
                 wrapping: Wrapping::File,
@@ -311,11 +314,18 @@ struct Search {
 }
 
 impl Search {
-    fn add(&mut self, json: String, steps: Vec<Step>, wrapping: Wrapping) {
+    fn add(
+        &mut self,
+        json: String,
+        steps: Vec<Step>,
+        wrapping: Wrapping,
+        hands_bodies_over: Option<bool>,
+    ) {
         let document = self.document;
         self.found.push(Found {
             json,
             phase: self.phase.clone(),
+            hands_bodies_over,
             document,
             steps,
             wrapping,
@@ -329,8 +339,14 @@ impl Search {
                 let outer = self.phase.clone();
                 self.phase = phase.map(str::to_owned).or(self.phase.take());
                 if let Some(configuration) = members.get("pluginConfig") {
+                    // Istio has no field for it, and does not set it.
                     let steps = with(path, ["pluginConfig"]);
-                    self.add(configuration.to_string(), steps, Wrapping::Object);
+                    self.add(
+                        configuration.to_string(),
+                        steps,
+                        Wrapping::Object,
+                        Some(false),
+                    );
                 } else if members.contains_key("vm_config") && is_ours(value) {
                     self.add_of_envoy(value, path);
                 }
@@ -354,23 +370,23 @@ impl Search {
 
     /// The configuration of an `envoy.extensions.wasm.v3.PluginConfig`.
     fn add_of_envoy(&mut self, plugin: &Value, path: &[Step]) {
+        let field = plugin.get("allow_on_headers_stop_iteration");
+        let hands_over = Some(field.and_then(Value::as_bool).unwrap_or_default());
         let Some(configuration) = plugin.get("configuration") else {
-            return self.add("{}".to_owned(), path.to_vec(), Wrapping::Object);
+            return self.add("{}".to_owned(), path.to_vec(), Wrapping::Object, hands_over);
         };
-        match configuration.get("value") {
+        let (json, steps, wrapping) = match configuration.get("value") {
             Some(Value::String(text)) => {
-                self.add(
-                    text.clone(),
-                    with(path, ["configuration", "value"]),
-                    Wrapping::Text,
-                );
+                let steps = with(path, ["configuration", "value"]);
+                (text.clone(), steps, Wrapping::Text)
             }
-            _ => self.add(
+            _ => (
                 String::new(),
                 with(path, ["configuration"]),
                 Wrapping::Struct,
             ),
-        }
+        };
+        self.add(json, steps, wrapping, hands_over);
     }
 }
 

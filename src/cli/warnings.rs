@@ -3,7 +3,7 @@
 use mtls_identity::certificate;
 use mtls_identity::config::{Configuration, Step};
 use mtls_identity::identity::{IdentityRules, Source, is_email, is_host_name, is_upn, is_uri};
-use mtls_identity::rules::Rule;
+use mtls_identity::rules::{Action, Rule};
 use serde_json::Value;
 
 use super::configurations::{Complaint, ConfigurationFile, Found};
@@ -32,6 +32,7 @@ pub(super) fn warnings(
         warnings.check_rules(authorization.rules());
     }
     warnings.check_paths(&value);
+    warnings.check_messages(&value, configuration);
     warnings.complaints
 }
 
@@ -158,6 +159,29 @@ impl Warnings<'_> {
                     let at = format!("authorization.rules[{place}].paths[{index}]");
                     self.add(&steps, &at, &format!("{path:?} allows {whole:?} as well"));
                 }
+            }
+        }
+    }
+
+    /// Rules for tools that are not asked: without the body there is no message, and on other paths none is read.
+    fn check_messages(&mut self, value: &Value, configuration: &Configuration) {
+        if configuration.filter.mcp.paths.is_empty() {
+            return;
+        }
+        if self.found.hands_bodies_over == Some(false) {
+            let message = "Envoy hands no body over without allow_on_headers_stop_iteration: true in the PluginConfig, \
+                           beside the configuration: every message is refused";
+            self.add(&[key("mcp"), key("paths")], "mcp.paths", message);
+        }
+        let authorization = configuration.filter.policy.authorization.as_ref();
+        let allows = authorization.is_some_and(|it| it.default() == Action::Allow);
+        for (place, rule) in rules_of(value).enumerate() {
+            let denies = rule.get("action").and_then(Value::as_str) == Some("deny");
+            if allows && denies && rule.get("mcp").is_some() {
+                let path = format!("authorization.rules[{place}]");
+                let message =
+                    "the default allows, and no message is read on other paths than mcp.paths";
+                self.add(&rule_steps(place), &path, message);
             }
         }
     }

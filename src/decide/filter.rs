@@ -32,6 +32,16 @@ impl<'p> Outcome<'p> {
         Self::denied(Denial { reason, evidence })
     }
 
+    /// A request that is refused because the proxy does not do what the filter needs, in words.
+    pub fn failed(detail: &str) -> Self {
+        let evidence = Evidence {
+            detail: Some(detail.into()),
+            ..Evidence::default()
+        };
+        let reason = Reason::InternalError;
+        Self::denied(Denial { reason, evidence })
+    }
+
     pub(super) fn denied(denial: Denial<'p>) -> Self {
         Self {
             decision: Decision::Deny(denial),

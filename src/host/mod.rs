@@ -15,6 +15,7 @@ mod plugin;
 mod refusal;
 mod sdk_gaps;
 mod shared_table;
+mod unheard;
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -29,6 +30,7 @@ use crate::reason::Reason;
 use open_streams::{OpenStream, PluginName};
 use plugin::{Held, Plugin, Served};
 use refusal::{Refusal, ResponseHeaders};
+use unheard::RequestId;
 
 /// A new configuration takes over on a worker within one tick or two; then nobody comes in by the old one.
 const TICKS_OF_REVIEW: u8 = 8;
@@ -88,6 +90,7 @@ impl RootContext for Root {
             return;
         };
         plugin.flush();
+        plugin.refuse_withheld();
         if self.ticks_of_review > 0 {
             self.ticks_of_review -= 1;
             plugin.end_revoked(&self.name, self.id);
@@ -132,7 +135,7 @@ fn read_configuration(size: usize) -> Result<Configuration, String> {
 
 /// The context of one request and its response.
 struct Exchange {
-    id: u32,
+    id: RequestId,
     name: PluginName,
     /// From the decision on.
     open: Option<OpenStream>,
@@ -166,11 +169,27 @@ impl Exchange {
         }
     }
 
+    /// The request that is held, if it is. From now on its body is seen.
+    fn take_held(&mut self) -> Option<Held> {
+        let held = self.held.take()?;
+        if let Some(plugin) = &self.plugin {
+            plugin.unheard.remove(self.id);
+        }
+        Some(held)
+    }
+
     /// Decides on a held request. `size` is the length of its body so far, in bytes.
     fn decide_held(&mut self, held: Held, size: usize, is_whole: bool) -> Action {
         let served = self.plugin().map_err(Refusal::new);
         let served = served.and_then(|plugin| plugin.serve_held(held, size, is_whole));
         self.apply(served)
+    }
+}
+
+/// A client may go away while its request is held.
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.take_held();
     }
 }
 
@@ -180,11 +199,14 @@ impl HttpContext for Exchange {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         let served = self.plugin().map_err(Refusal::new);
         let served = served.and_then(|plugin| plugin.serve(end_of_stream));
+        if let (Ok(Served::Waits(_)), Some(plugin)) = (&served, &self.plugin) {
+            plugin.unheard.add(self.id);
+        }
         self.apply(served)
     }
 
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
-        match self.held.take() {
+        match self.take_held() {
             Some(held) => {
                 self.held_size = size;
                 self.decide_held(held, size, end_of_stream)
@@ -198,7 +220,7 @@ impl HttpContext for Exchange {
             return Refusal::new(reason).answer();
         }
         // Trailers are behind the body, so that it is whole now.
-        match self.held.take() {
+        match self.take_held() {
             Some(held) => self.decide_held(held, self.held_size, true),
             None => Action::Continue,
         }

@@ -5,9 +5,11 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use proxy_wasm::hostcalls;
+
 use crate::decide::{ConnectionClient, Filter};
 
-use super::sdk_gaps::{reset_request, set_effective_context};
+use super::sdk_gaps::reset_request;
 
 /// What Envoy calls a plugin: its name and its `root_id`, which stay when its configuration changes.
 pub(super) type PluginName = Rc<[u8]>;
@@ -50,15 +52,11 @@ pub(super) fn end_revoked(plugin: &PluginName, filter: &Filter, root: u32) -> us
     let mut count = 0;
     for id in &revoked {
         // Envoy deletes the request's context within the call, so that nothing may be borrowed here.
-        if set_effective_context(*id)
-            .and_then(|()| reset_request())
-            .is_ok()
-        {
-            count += 1;
-        }
+        let is_ended = hostcalls::set_effective_context(*id).is_ok() && reset_request().is_ok();
+        count += usize::from(is_ended);
     }
     if !revoked.is_empty() {
-        let _ = set_effective_context(root);
+        let _ = hostcalls::set_effective_context(root);
     }
     count
 }

@@ -25,6 +25,7 @@ use super::open_streams::{self, PluginName};
 use super::refusal::{Refusal, ResponseHeaders};
 use super::sdk_gaps::{header_map, set_property};
 use super::shared_table::SharedTable;
+use super::unheard::{NOT_HANDED_OVER, Unheard, make_current};
 
 /// The record's filter state, `wasm.mtls_identity`.
 const RECORD: &[u8] = b"mtls_identity";
@@ -45,6 +46,7 @@ pub(super) struct Plugin {
     denials: RefCell<LogLimit>,
     others: RefCell<LogLimit>,
     early_removal: Cell<EarlyRemoval>,
+    pub(super) unheard: Unheard,
     /// The memory of the record before: each record is written in the place of the former.
     former_record: Cell<Vec<u8>>,
 }
@@ -84,6 +86,7 @@ impl Plugin {
             denials: RefCell::default(),
             others: RefCell::default(),
             early_removal: Cell::default(),
+            unheard: Unheard::default(),
             former_record: Cell::default(),
         }
     }
@@ -106,10 +109,7 @@ impl Plugin {
             .and_then(|()| self.client(&head, timestamp(now)));
         let client = match client {
             Ok(client) => client,
-            Err(reason) => {
-                let client = Rc::new(ConnectionClient::nobody(&PeerError::Nothing));
-                return self.finish(Outcome::refused(reason), &head, now, client);
-            }
+            Err(reason) => return self.finish(Outcome::refused(reason), &head, now, nobody()),
         };
         match self.step(&head, body, &client, now) {
             Step::Done(outcome) => self.finish(outcome, &head, now, client),
@@ -148,6 +148,23 @@ impl Plugin {
         match self.step(&head, body, &held.client, now) {
             Step::Done(outcome) => self.finish(outcome, &head, now, held.client),
             Step::Hold => Err(self.refuse_unread()),
+        }
+    }
+
+    /// Refuses held requests whose body Envoy keeps to itself.
+    pub(super) fn refuse_withheld(&self) {
+        let withheld = self.unheard.take_withheld().into_iter();
+        for _ in withheld.filter(|&id| make_current(id)) {
+            let map = header_map(MapType::HttpRequestHeaders).unwrap_or_default();
+            let refused = match (RequestHead::read(&map), now()) {
+                (Some(head), Ok(now)) => {
+                    self.finish(Outcome::failed(NOT_HANDED_OVER), &head, now, nobody())
+                }
+                _ => Err(self.refuse_unread()),
+            };
+            if let Err(refusal) = refused {
+                refusal.answer();
+            }
         }
     }
 
@@ -335,6 +352,11 @@ impl Plugin {
             log::warn!("{}", report::suppressed(count));
         }
     }
+}
+
+/// The client of a request that is refused before one is known.
+fn nobody() -> Rc<ConnectionClient> {
+    Rc::new(ConnectionClient::nobody(&PeerError::Nothing))
 }
 
 /// Sets headers, and beside each its filter state, from which the route configuration writes it once more behind all

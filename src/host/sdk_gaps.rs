@@ -24,19 +24,8 @@ const NO_GRPC_STATUS: i32 = -1;
 #[link(wasm_import_module = "env")]
 unsafe extern "C" {
     fn proxy_get_header_map_pairs(map: MapType, bytes: *mut *mut u8, size: *mut usize) -> u32;
-    fn proxy_get_property(
-        path: *const u8,
-        path_size: usize,
-        bytes: *mut *mut u8,
-        size: *mut usize,
-    ) -> u32;
-    fn proxy_set_property(
-        path: *const u8,
-        path_size: usize,
-        value: *const u8,
-        value_size: usize,
-    ) -> u32;
-    fn proxy_set_effective_context(id: u32) -> u32;
+    fn proxy_get_property(path: *const u8, size: usize, to: *mut *mut u8, len: *mut usize) -> u32;
+    fn proxy_set_property(path: *const u8, size: usize, value: *const u8, len: usize) -> u32;
     fn proxy_close_stream(kind: u32) -> u32;
     fn proxy_send_local_response(
         status: u32,
@@ -98,14 +87,6 @@ pub(super) fn send_local_response(
             NO_GRPC_STATUS,
         )
     })
-}
-
-/// Lets the calls that follow be about another context of this VM, until the proxy calls again.
-///
-/// `hostcalls::set_effective_context` panics on a status that it does not know.
-pub(super) fn set_effective_context(id: u32) -> Result<(), Reason> {
-    // SAFETY: the call takes a number and gives one.
-    done(unsafe { proxy_set_effective_context(id) })
 }
 
 /// Ends the request at hand, whether its response has begun or not: RST_STREAM over HTTP/2, the connection over HTTP/1.

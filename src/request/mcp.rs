@@ -1,13 +1,8 @@
 //! One message of MCP: JSON-RPC 2.0, read so strictly that no other reader can find another method or name in it.
 
-use std::collections::BTreeSet;
-use std::fmt;
-
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use thiserror::Error;
 
-/// How deep arrays and objects may lie in each other.
-const MAXIMUM_DEPTH: usize = 64;
+use crate::request::strict_json::{self, Json, find};
 
 /// The keys that decide. A key that differs from one of them in case only is another key for one reader, and the same for
 /// another (Go's encoding/json).
@@ -64,11 +59,8 @@ impl McpMessage {
     /// # Errors
     /// [`McpError`] names the rule that is broken.
     pub fn parse(body: &[u8]) -> Result<Self, McpError> {
-        let mut reader = serde_json::Deserializer::from_slice(body);
-        let json = Value { depth: 0 }.deserialize(&mut reader);
+        let json = strict_json::read(body);
         let json = json.map_err(|error| McpError::Json(error.to_string()))?;
-        let end = reader.end();
-        end.map_err(|error| McpError::Json(error.to_string()))?;
         let Json::Object(message) = json else {
             return Err(McpError::NotObject);
         };
@@ -103,8 +95,8 @@ impl McpMessage {
     pub(crate) fn to_lowercase(&self) -> Self {
         match self {
             Self::Request { method, name } => Self::Request {
-                method: method.to_lowercase(),
-                name: name.as_ref().map(|name| name.to_lowercase()),
+                method: lowercase(method),
+                name: name.as_deref().map(lowercase),
             },
             Self::Response => Self::Response,
         }
@@ -116,6 +108,31 @@ impl McpMessage {
             Self::Request { name, .. } => name.as_deref(),
             Self::Response => None,
         }
+    }
+}
+
+fn lowercase(text: &str) -> String {
+    #[cfg(test)]
+    work::count(text.len());
+    text.to_lowercase()
+}
+
+/// How much was put into lower case, for the test that holds the work of a request to its bound.
+#[cfg(test)]
+pub(crate) mod work {
+    use std::cell::Cell;
+
+    thread_local! {
+        static BYTES: Cell<usize> = const { Cell::new(0) };
+    }
+
+    pub(super) fn count(bytes: usize) {
+        BYTES.set(BYTES.get() + bytes);
+    }
+
+    /// The bytes since the last time this was asked.
+    pub(crate) fn take() -> usize {
+        BYTES.take()
     }
 }
 
@@ -143,13 +160,6 @@ fn name(method: &str, params: Option<&Json>) -> Result<Option<String>, McpError>
     }
 }
 
-fn find<'a>(object: &'a [(String, Json)], key: &str) -> Option<&'a Json> {
-    let mut members = object.iter();
-    members
-        .find(|(name, _)| name == key)
-        .map(|(_, value)| value)
-}
-
 fn check_keys(object: &[(String, Json)]) -> Result<(), McpError> {
     for (key, _) in object {
         let mut known = KEYS.into_iter();
@@ -163,96 +173,6 @@ fn check_keys(object: &[(String, Json)]) -> Result<(), McpError> {
 /// Some letters outside ASCII have one inside as their other case: `ſ` is a small `S`, the Kelvin sign a capital `k`.
 fn is_same_without_case(one: &str, other: &str) -> bool {
     one.to_lowercase() == other.to_lowercase() || one.to_uppercase() == other.to_uppercase()
-}
-
-/// A JSON value, as far as a message needs it.
-#[derive(Clone, Debug, PartialEq)]
-enum Json {
-    Null,
-    Text(String),
-    Number,
-    Object(Vec<(String, Json)>),
-    /// A list or a Boolean.
-    Other,
-}
-
-/// Reads a value at this depth.
-#[derive(Clone, Copy)]
-struct Value {
-    depth: usize,
-}
-
-impl Value {
-    fn inner<E: Error>(self) -> Result<Self, E> {
-        match self.depth {
-            MAXIMUM_DEPTH => Err(E::custom("nested deeper than 64")),
-            depth => Ok(Self { depth: depth + 1 }),
-        }
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Value {
-    type Value = Json;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Json, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Value {
-    type Value = Json;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_unit<E>(self) -> Result<Json, E> {
-        Ok(Json::Null)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Json, E> {
-        Ok(Json::Other)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Json, E> {
-        Ok(Json::Number)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Json, E> {
-        Ok(Json::Number)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Json, E> {
-        Ok(Json::Number)
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Json, E> {
-        Ok(Json::Text(text.to_owned()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Json, A::Error> {
-        let inner = self.inner()?;
-        while list.next_element_seed(inner)?.is_some() {}
-        Ok(Json::Other)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Json, A::Error> {
-        let inner = self.inner()?;
-        let (mut keys, mut members) = (BTreeSet::new(), Vec::new());
-        while let Some(key) = object.next_key::<String>()? {
-            if !keys.insert(key.clone()) {
-                return Err(A::Error::custom(format_args!(
-                    "the key {key:?} is there twice"
-                )));
-            }
-            let value = object.next_value_seed(inner)?;
-            // The message and its params are objects of depth 0 and 1; nothing below decides.
-            if self.depth < 2 {
-                members.push((key, value));
-            }
-        }
-        Ok(Json::Object(members))
-    }
 }
 
 #[cfg(test)]

@@ -5,10 +5,13 @@ mod header_name;
 mod mcp;
 mod mcp_head;
 mod path;
+mod strict_json;
 
 pub use head::{Field, RequestHead, write_map};
 pub(crate) use header_name::{Fold, starts_with};
 pub use header_name::{HeaderName, HeaderNameError};
+#[cfg(test)]
+pub(crate) use mcp::work as lowercase_work;
 pub use mcp::{McpError, McpMessage};
 pub use mcp_head::{McpHeadError, check_mcp_head, mcp_headers_agree};
 pub use path::RequestPath;

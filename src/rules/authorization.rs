@@ -126,7 +126,7 @@ impl RulesOfClient {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::{RequestHead, RequestPath, write_map};
+    use crate::request::{McpMessage, RequestHead, RequestPath, lowercase_work, write_map};
     use crate::rules::header_entries::MAXIMUM_ENTRIES;
     use crate::rules::mcp::Message;
     use crate::rules::pattern::PathPattern;
@@ -217,6 +217,34 @@ mod tests {
                 assert!(bytes <= 1000 * 32, "{bytes}");
             }
         }
+    }
+
+    #[test]
+    fn a_long_name_of_a_tool_is_put_into_lower_case_once_for_a_thousand_rules() {
+        let rules = rules(Action::Deny, |number| Rule {
+            mcp: Some(McpCondition {
+                methods: vec![Pattern::parse("Tools/Call").unwrap()],
+                names: vec![Pattern::parse(&format!("Delete-{number}*")).unwrap()],
+            }),
+            ..Rule::default()
+        });
+        let message = McpMessage::Request {
+            method: "tools/call".to_owned(),
+            name: Some("A".repeat(1 << 20)),
+        };
+        let question = Question {
+            method: b"POST",
+            path: &RequestPath::new(b"/mcp"),
+            head: RequestHead::read(&[]).unwrap(),
+            message: Message::Read(&message),
+        };
+        work::take();
+        lowercase_work::take();
+        assert_eq!(rules.decide(None, &question), (Action::Deny, None));
+        assert_eq!(lowercase_work::take(), "tools/call".len() + (1 << 20));
+        let (comparisons, bytes) = work::take();
+        assert!(comparisons <= 2000, "{comparisons}");
+        assert!(bytes <= 1000 * 32, "{bytes}");
     }
 
     #[test]

@@ -218,3 +218,44 @@ fn what_loads_and_means_something_else_is_a_warning() {
         }
     }
 }
+
+/// A rule that denies a tool on `/mcp`.
+const NO_DELETE: &str = r#"{"mcp": {"paths": ["/mcp"]}, "authorization": {"default": "allow", "rules": [
+    {"name": "no", "action": "deny", "mcp": {"names": ["delete"]}}]}}"#;
+
+#[test]
+fn rules_for_tools_that_are_never_asked_are_a_warning() {
+    const NO_BODY: &str =
+        "mcp.paths: Envoy hands no body over without allow_on_headers_stop_iteration";
+    const OTHER_PATHS: &str = "authorization.rules[0]: the default allows, and no message is read";
+    let plugin = |field: &str, configuration: &str| {
+        format!(
+            r#"{{"static_resources": {{"name": "mtls_identity", {field} "vm_config": {{}},
+            "configuration": {{"value": {configuration:?}}}}}}}"#
+        )
+    };
+    let field = r#""allow_on_headers_stop_iteration": true,"#;
+    let denies = NO_DELETE.to_owned();
+    let reads = r#"{"mcp": {"paths": ["/mcp"]}}"#;
+    let desk = Desk::new();
+    for (text, warnings) in [
+        (denies.replace("\"default\": \"allow\",", ""), &[][..]),
+        (denies.clone(), &[OTHER_PATHS]),
+        (plugin(field, reads), &[]),
+        (plugin("", reads), &[NO_BODY]),
+        (plugin(&field.replace("true", "false"), reads), &[NO_BODY]),
+        (plugin("", "{}"), &[]),
+        (plugin("", &denies), &[NO_BODY, OTHER_PATHS]),
+        (
+            format!(r#"{{"kind": "WasmPlugin", "spec": {{"pluginConfig": {reads}}}}}"#),
+            &[NO_BODY],
+        ),
+    ] {
+        let ran = desk.run_with(&["check", "-"], &text);
+        let lines: Vec<_> = ran.errors.lines().collect();
+        assert_eq!(lines.len(), warnings.len(), "{text}: {lines:?}");
+        for (line, warning) in lines.iter().zip(warnings) {
+            assert!(line.contains(warning), "{line}");
+        }
+    }
+}

@@ -39,4 +39,5 @@ mod plugins;
 mod streams;
 mod surface;
 mod tokens;
+mod tools;
 mod unicode;

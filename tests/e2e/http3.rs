@@ -12,6 +12,7 @@ use crate::harness::certs::{Authority, Credentials};
 use crate::harness::forged::{FORGED, assert_nobody, assert_only_user, http2_fields, owning};
 use crate::harness::gateway::Received;
 use crate::harness::{Fixture, Site};
+use crate::mcp;
 
 const ALICE: &str = "alice@example.com";
 
@@ -153,6 +154,36 @@ async fn over_http3_a_limit_is_one_for_all_connections_of_a_user() {
     assert_eq!(ask(&site, Some(&alice), &two).statuses, [200, 429]);
     let bob = site.authority.client("bob@example.com");
     assert_eq!(ask(&site, Some(&bob), &two).statuses, [200, 200]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_http3_who_may_call_which_tool_is_decided_by_the_body() {
+    let site = fixture().plugin(mcp::rules()).edit(over_quic).start().await;
+    let request = |text: &str, size: usize, trailers: Value| {
+        let pieces = text.as_bytes().chunks(size).map(String::from_utf8_lossy);
+        let pieces: Vec<_> = pieces.collect();
+        let headers = json!([["content-type", "application/json"]]);
+        json!({"path": "/mcp", "headers": headers, "body": pieces, "trailers": trailers})
+    };
+    let (search, delete) = (mcp::call("search_web"), mcp::call("delete"));
+    let mut requests = Vec::new();
+    for (size, trailers) in [
+        (1, json!([])),
+        (30, json!([])),
+        (1000, json!([])),
+        (30, json!([["x-checksum", "1"]])),
+    ] {
+        requests.push(request(&search, size, trailers.clone()));
+        requests.push(request(&delete, size, trailers));
+    }
+    let alice = site.authority.client(ALICE);
+    let said = ask(&site, Some(&alice), &json!(requests));
+    assert_eq!(said.statuses, [200, 403].repeat(4));
+    for received in &said.received {
+        assert_only_user(received, ALICE);
+        assert_eq!(received.body_bytes, search.len());
+    }
+    assert_eq!(site.gateway.received().len(), 4);
 }
 
 fn resuming(envoy: &mut Bootstrap) {

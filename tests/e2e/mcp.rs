@@ -1,19 +1,28 @@
 //! Rules for tools: the body of a message is held in Envoy, and nothing of a refused one reaches the gateway.
 
+mod beside;
+mod held;
+mod mutated;
+#[path = "../mcp_readers/mutation.rs"]
+mod mutation;
+#[path = "../mcp_readers/reader.rs"]
+mod reader;
+mod trap;
+
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::Request;
 use hyper::body::{Bytes, Frame};
+use hyper::header::{HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
 use crate::harness::answer::Answer;
-use crate::harness::bootstrap::Bootstrap;
 use crate::harness::client::{Body, Client};
 use crate::harness::{Fixture, Site};
 
 const ALICE: &str = "alice@example.com";
 const BOB: &str = "bob@example.com";
 
-fn rules() -> Value {
+pub(crate) fn rules() -> Value {
     json!({
         "mcp": {"paths": ["/mcp"], "max_body": 2000},
         "authorization": {"rules": [
@@ -25,14 +34,10 @@ fn rules() -> Value {
 }
 
 async fn site() -> Site {
-    let hands_bodies_over = |envoy: &mut Bootstrap| {
-        envoy.plugin()["allow_on_headers_stop_iteration"] = json!(true);
-    };
-    let fixture = Fixture::new().plugin(rules());
-    fixture.edit(hands_bodies_over).start().await
+    Fixture::new().plugin(rules()).start().await
 }
 
-fn call(name: &str) -> String {
+pub(crate) fn call(name: &str) -> String {
     json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": name}}).to_string()
 }
 
@@ -47,6 +52,17 @@ fn request(path: &str, body: Body) -> Request<Body> {
 
 fn whole(text: &str) -> Body {
     Full::new(Bytes::from(text.to_owned())).boxed()
+}
+
+fn with_trailers(text: &str, trailers: &[(&'static str, &'static str)]) -> Body {
+    let pairs = trailers.iter().map(|(name, value)| {
+        let name = HeaderName::from_static(name);
+        (name, HeaderValue::from_static(value))
+    });
+    let trailers = Frame::trailers(pairs.collect());
+    let frames = [Frame::data(Bytes::from(text.to_owned())), trailers];
+    let frames = frames.into_iter().map(Ok);
+    BodyExt::boxed(StreamBody::new(futures_util::stream::iter(frames)))
 }
 
 /// A body in pieces of this many bytes: chunks of HTTP/1.1, DATA frames of HTTP/2.

@@ -4,12 +4,16 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use mtls_identity::config::Configuration;
 use serde_json::Value;
 
 use crate::manifests::{Manifests, OVERLAYS, documents, repository, strings};
 
 /// What an operator may add to each overlay.
 const COMPONENTS: [&str; 3] = ["admission", "before-1.31", "leaf-crl"];
+
+/// What fits the overlay `gateway` alone.
+const OF_GATEWAY: [&str; 1] = ["mcp"];
 
 fn istio() -> PathBuf {
     repository().join("istio")
@@ -59,6 +63,7 @@ fn every_manifest_is_part_of_an_overlay_or_of_a_component() {
     let reached: BTreeSet<_> = OVERLAYS
         .iter()
         .chain(&COMPONENTS)
+        .chain(&OF_GATEWAY)
         .flat_map(|overlay| reached(&istio().join(overlay)))
         .collect();
     let manifests: BTreeSet<_> = yaml().into_iter().collect();
@@ -81,6 +86,32 @@ fn every_component_fits_every_overlay_and_changes_it() {
         assert_eq!(validation(&Manifests::of(overlay)), "required");
         let older = Manifests::with(overlay, &["before-1.31"]);
         assert_eq!(validation(&older), "listener");
+    }
+}
+
+#[test]
+fn rules_for_tools_take_the_place_of_the_plugin_and_its_image() {
+    let with = Manifests::with("gateway", &OF_GATEWAY);
+    assert_eq!(with.plugins().len(), 0);
+    let filter = with.object("EnvoyFilter", "mcp-ingress", "mtls-identity");
+    let plugin = filter
+        .unwrap()
+        .pointer("/spec/configPatches/1/patch/value/typed_config/config");
+    let plugin = plugin.unwrap();
+    assert_eq!(plugin["allow_on_headers_stop_iteration"], true);
+    assert_eq!(plugin["failure_policy"], "FAIL_RELOAD");
+    let code = &plugin["vm_config"]["code"]["remote"];
+    let of_gateway = Manifests::of("gateway");
+    let replaced = of_gateway.plugins().remove(0);
+    assert_eq!(code["http_uri"]["uri"], replaced.wasm()["url"]);
+    assert_eq!(code["sha256"], replaced.wasm()["sha256"]);
+    let text = plugin["configuration"]["value"].as_str().unwrap();
+    let configuration = Configuration::parse(text.as_bytes()).unwrap();
+    assert!(!configuration.filter.mcp.paths.is_empty());
+    // But for its rules it is the configuration of the plugin.
+    let text: Value = serde_json::from_str(text).unwrap();
+    for key in ["certificate", "headers"] {
+        assert_eq!(text[key], replaced.configuration()[key], "{key}");
     }
 }
 

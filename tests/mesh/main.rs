@@ -53,3 +53,4 @@ mod people;
 mod played;
 mod rows;
 mod tenants;
+mod tool_rules;

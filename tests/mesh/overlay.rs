@@ -200,6 +200,10 @@ impl World {
     pub(crate) fn use_image(&self, objects: &mut [Value], image: &(String, String)) {
         let (url, digest) = image;
         for object in objects {
+            if let Some(remote) = remote_code(object) {
+                remote["http_uri"]["uri"] = json!(url);
+                remote["sha256"] = json!(digest);
+            }
             let wasm = match object["kind"].as_str() {
                 Some("WasmPlugin") => &mut object["spec"],
                 Some("TrafficExtension") => &mut object["spec"]["wasm"],
@@ -308,6 +312,15 @@ impl World {
         pod.has_certificate().await;
         pod
     }
+}
+
+/// Where an EnvoyFilter that has the filter says which image.
+pub(crate) fn remote_code(object: &mut Value) -> Option<&mut Value> {
+    let patches = object.pointer_mut("/spec/configPatches")?.as_array_mut()?;
+    let mut patches = patches.iter_mut();
+    patches.find_map(|patch| {
+        patch.pointer_mut("/patch/value/typed_config/config/vm_config/code/remote")
+    })
 }
 
 /// For the host of the shipped manifests.

@@ -27,6 +27,11 @@ pub(crate) const ISTIO_1_31: Release = Release {
 };
 
 impl Release {
+    /// With these components in place of what its operator must add.
+    pub(crate) const fn with(self, components: &'static [&'static str]) -> Self {
+        Self { components, ..self }
+    }
+
     /// Where the programs of this release are.
     pub(crate) fn folder(self) -> PathBuf {
         programs().join(format!("istio-{}", self.name))

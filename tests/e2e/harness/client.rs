@@ -21,6 +21,7 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::version::{TLS12, TLS13};
 use rustls::{HandshakeKind, RootCertStore, SupportedProtocolVersion};
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -273,6 +274,24 @@ impl Connection {
         whole(response).await
     }
 
+    /// Sends a request whose answer may come much later. The connection must be kept until then.
+    pub(crate) async fn start(
+        &mut self,
+        mut request: Request<Body>,
+    ) -> Result<JoinHandle<Result<Answer, Refused>>, Refused> {
+        self.address(&mut request);
+        Ok(match &mut self.sender {
+            Sender::Http1(sender) => {
+                in_time(sender.ready()).await?;
+                tokio::spawn(later(sender.send_request(request)))
+            }
+            Sender::Http2(sender) => {
+                in_time(sender.ready()).await?;
+                tokio::spawn(later(sender.send_request(request)))
+            }
+        })
+    }
+
     /// The answer's head; its body is still to come.
     pub(crate) async fn begin(
         &mut self,
@@ -304,6 +323,12 @@ impl Connection {
             }
         }
     }
+}
+
+async fn later(
+    response: impl Future<Output = hyper::Result<Response<Incoming>>>,
+) -> Result<Answer, Refused> {
+    whole(response.await.map_err(Refused::because)?).await
 }
 
 pub(crate) async fn whole(response: Response<Incoming>) -> Result<Answer, Refused> {

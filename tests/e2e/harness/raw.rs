@@ -70,6 +70,16 @@ impl RawConnection {
         .await
     }
 
+    /// Writes a part of a request.
+    pub(crate) async fn write(&mut self, part: &[u8]) -> Result<(), Refused> {
+        in_time(self.stream.write_all(part)).await
+    }
+
+    /// Reads the answer to a request that is written.
+    pub(crate) async fn read(&mut self) -> Result<Answer, Refused> {
+        in_time(self.answer()).await
+    }
+
     async fn answer(&mut self) -> io::Result<Answer> {
         let status_line = self.line().await?;
         let status = status_line

@@ -1,6 +1,7 @@
 """One connection of HTTP/3: client.py PORT CA [CERTIFICATE KEY], the requests as JSON in the standard input.
 
-A request is {"path", "headers", "trailers"}; with trailers it is a POST. Prints {"answers": [{"status", "body"}], "tickets"}:
+A request is {"path", "headers", "body", "trailers"}; with body or trailers it is a POST, its body a list of texts that are sent one by
+one. Prints {"answers": [{"status", "body"}], "tickets"}:
 fewer answers than requests if the connection ends before.
 """
 
@@ -50,11 +51,14 @@ class Client(QuicConnectionProtocol):
         whole = asyncio.get_running_loop().create_future()
         answer = self.answers[stream] = {"status": None, "body": b"", "whole": whole}
         trailers = fields(request.get("trailers", []))
-        head = [(":method", "POST" if trailers else "GET"), (":scheme", "https"), (":authority", "localhost")]
+        body = request.get("body", ["body"] if trailers else [])
+        head = [(":method", "POST" if body else "GET"), (":scheme", "https"), (":authority", "localhost")]
         head = fields(head + [(":path", request["path"])] + request.get("headers", []))
-        self.http.send_headers(stream, head, end_stream=not trailers)
+        self.http.send_headers(stream, head, end_stream=not body)
+        for place, piece in enumerate(body, 1):
+            self.http.send_data(stream, piece.encode(), end_stream=place == len(body) and not trailers)
+            self.transmit()
         if trailers:
-            self.http.send_data(stream, b"body", end_stream=False)
             self.http.send_headers(stream, trailers, end_stream=True)
         self.transmit()
         await asyncio.wait_for(whole, PATIENCE)

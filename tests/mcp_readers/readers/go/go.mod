@@ -1,0 +1,3 @@
+module mtls-identity/mcp-reader
+
+go 1.24
