@@ -77,10 +77,22 @@ fn configuration_with(site: &Site, serial: &[u8], before: &Value) -> String {
 
 #[tokio::test]
 async fn a_crl_refuses_the_next_request_of_an_open_connection_and_ends_its_streams() {
-    let before = json!({"audit": {"log": "none"}});
+    assert_ended("1.40.0").await;
+}
+
+#[tokio::test]
+async fn it_ends_them_on_envoy_1_37_and_1_38_and_1_39_as_well() {
+    for version in ["1.37.0", "1.38.2", "1.39.3"] {
+        assert_ended(version).await;
+    }
+}
+
+async fn assert_ended(version: &'static str) {
+    let before = json!({"audit": {"log": "none"}, "certificate": {"validation": "listener"}});
     let xds = Xds::empty();
     let fixture = Fixture::new()
         .plugin_exactly(before.to_string())
+        .on(version)
         .concurrency(2);
     let site = fixture.edit(xds.filter()).start().await;
     let serial = [0x42, 0x17];
@@ -118,9 +130,10 @@ async fn a_crl_refuses_the_next_request_of_an_open_connection_and_ends_its_strea
     for stream in &mut streams {
         stream.until_ended().await;
     }
+    socket.until_ended().await;
     let ended = moved.elapsed();
     println!(
-        "revoke: {read:?}; refused {refused:?} and streams ended {ended:?} after the file was moved"
+        "{version}: revoke {read:?}; refused {refused:?} and streams ended {ended:?} after the file was moved"
     );
     for stream in &mut of_bob {
         // What came meanwhile, and then more.

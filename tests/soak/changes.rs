@@ -1,7 +1,6 @@
 //! What changes while the clients are at work.
 
 use std::fs;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -12,14 +11,14 @@ use crate::xds;
 
 /// Every second another configuration; every fifth one with another VM, every seventh with other CAs. From a third of the
 /// requests on somebody is revoked. The limit service is stopped for a while, several times.
-pub(crate) async fn until_done(world: Arc<World>) {
+pub(crate) async fn until_done(world: &World) {
     let mut second = 0_u64;
     while !world.is_done.load(Ordering::Relaxed) {
         second += 1;
         let revokes = world.tally.answered() > world.requests / 3;
-        configure(&world, second, revokes);
+        configure(world, second, revokes);
         if second.is_multiple_of(7) {
-            rotate(&world, second, revokes);
+            rotate(world, second, revokes);
         }
         match second % 16 {
             5 => {

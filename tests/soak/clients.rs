@@ -31,10 +31,10 @@ pub(crate) async fn load(world: Arc<World>) {
 }
 
 async fn directly(world: &World, number: u64) {
-    let is_of_second = number % 10 == 3;
+    let is_of_second = number % 10 == 2;
     let name = format!("user{number}@example.com");
     let client = world.site.client_with(&world.user(&name, is_of_second));
-    let client = if number % 2 == 0 {
+    let client = if number.is_multiple_of(2) {
         client
     } else {
         client.http2()

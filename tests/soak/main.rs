@@ -45,21 +45,24 @@ async fn a_soak_gives_no_wrong_user_and_lets_nothing_through() {
     let requests: u64 = requests.map_or(1_000_000, |count| count.parse().unwrap());
     let world = Arc::new(World::start(requests).await);
     let begun = Instant::now();
-    let mut tasks = vec![tokio::spawn(changes::until_done(world.clone()))];
-    tasks.push(tokio::spawn(clients::revoked(world.clone())));
-    tasks.push(tokio::spawn(clients::listed(world.clone())));
-    tasks.push(tokio::spawn(clients::stranger(world.clone())));
-    let load: Vec<_> = (0..AT_ONCE)
-        .map(|_| tokio::spawn(clients::load(world.clone())))
-        .collect();
-    for task in load {
-        task.await.unwrap();
-    }
-    world.is_done.store(true, Ordering::Relaxed);
+    let tasks = [
+        tokio::spawn(clients::revoked(world.clone())),
+        tokio::spawn(clients::listed(world.clone())),
+        tokio::spawn(clients::stranger(world.clone())),
+    ];
+    let load = (0..AT_ONCE).map(|_| tokio::spawn(clients::load(world.clone())));
+    let load: Vec<_> = load.collect();
+    let load = async {
+        for task in load {
+            task.await.unwrap();
+        }
+        world.is_done.store(true, Ordering::Relaxed);
+    };
+    tokio::join!(load, changes::until_done(&world));
     for task in tasks {
         task.await.unwrap();
     }
-    let counters = world.site.envoy.stats("mtls_identity").await;
+    let counters = world.site.envoy.stats("wasmcustom").await;
     world.tally.report(begun.elapsed(), &counters);
     world.tally.assert_right();
 }

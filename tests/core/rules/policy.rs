@@ -4,11 +4,12 @@ use std::time::{Duration, SystemTime};
 
 use data_encoding::{BASE64, HEXLOWER, HEXUPPER};
 use mtls_identity::certificate::PeerCertificate;
+use mtls_identity::identity::DirectPeer;
 use rcgen::KeyPair;
 use serde_json::{Value, json};
 
-use crate::certs::{Authority, Credentials};
-use crate::decision::{configuration, issue, now, outcome, serve, serve_at, serve_head};
+use crate::certs::{Authority, Credentials, forwarded_element};
+use crate::decision::{configuration, issue, now, outcome, serve, serve_at, serve_head, validated};
 use crate::leaf::{Leaf, common_name as cn, san_uri};
 
 const DENIED: &str = "not_authorized";
@@ -294,4 +295,32 @@ fn upper_case_in_any_key_changes_nothing() {
         });
         assert_eq!(outcome_with(&value, &certificate), expected);
     }
+}
+
+#[test]
+fn a_new_configuration_revokes_who_came_in_by_an_old_one_and_the_proxy_that_spoke_for_them() {
+    let proxy = issue(
+        &Leaf::of([])
+            .serial(&[1])
+            .subject_alt_names(&[san_uri("spiffe://a/proxy")]),
+    );
+    let alice = issue(&Leaf::of([cn("alice")]).serial(&[2]));
+    let old = configuration(&json!({"certificate": {"forwarded_by": ["spiffe://a/proxy"]}}));
+    let pem = mtls_identity::certificate::pem::encode(&proxy);
+    let direct = DirectPeer::read(&validated(&pem), None);
+    let element = forwarded_element(&alice);
+    let spoken_for = old.filter.client(&direct, Some(element.as_bytes()));
+    let nobody = old.filter.client(&Ok(None), None);
+    for (serials, is_revoked) in [
+        (json!(["0x01"]), true),
+        (json!(["0x02"]), true),
+        (json!(["0x03"]), false),
+    ] {
+        // Whoever is trusted to speak for others now.
+        let new =
+            configuration(&json!({"revoked": [{"issuer": "CN=Test CA", "serials": serials}]}));
+        assert_eq!(new.filter.revokes(&spoken_for), is_revoked, "{serials}");
+        assert!(!new.filter.revokes(&nobody));
+    }
+    assert!(!old.filter.revokes(&spoken_for));
 }

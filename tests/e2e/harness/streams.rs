@@ -85,6 +85,12 @@ impl WebSocket {
             .unwrap();
     }
 
+    /// Returns when it has ended, whatever came before.
+    pub(crate) async fn until_ended(&mut self) {
+        let ended = async { while matches!(self.stream.next().await, Some(Ok(_))) {} };
+        tokio::time::timeout(super::PATIENCE, ended).await.unwrap();
+    }
+
     pub(crate) async fn receive(&mut self) -> String {
         let next = async { self.stream.next().await.ok_or("the WebSocket ended") };
         let message = in_time(next).await.unwrap().unwrap();
