@@ -103,7 +103,7 @@ impl Finding {
     /// The same finding, in another filter chain of one listener.
     fn is_repeated_by(&self, other: &Self) -> bool {
         let place = |it: &Self| (it.rule, it.file.clone(), it.listener.clone());
-        self.listener.is_some() && place(self) == place(other) && self.found == other.found
+        self.chain != other.chain && place(self) == place(other) && self.found == other.found
     }
 }
 

@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 pub enum Rule {
     /// TLS admits certificates that it could not verify.
     AcceptUntrusted,
-    /// TLS asks for certificates and has nothing to verify them with.
+    /// TLS has nothing to verify certificates with, and so asks for none.
     NoTrustedCa,
     /// Clients may come without a certificate.
     CertificateOptional,
@@ -85,7 +85,7 @@ const TABLE: [(Rule, &str, &str); 33] = [
     (
         Rule::NoTrustedCa,
         "no_trusted_ca",
-        "a certificate that anybody signs gets through TLS: with `validation: listener` its holder is whoever it names; with `required` the filter refuses everybody",
+        "who has no certificate gets through TLS, even where one is required: the filter refuses everybody, or lets everybody on without an identity",
     ),
     (
         Rule::CertificateOptional,
@@ -115,7 +115,7 @@ const TABLE: [(Rule, &str, &str); 33] = [
     (
         Rule::FailOpen,
         "fail_open",
-        "a request that makes the filter crash, or comes before the filter is there, passes without it; where the guard or the early removal fails too, with a user header of the client's choice",
+        "after a request that makes the filter crash, all others pass without it; where the guard is not there, with no certificate asked for",
     ),
     (
         Rule::FilterConfiguration,

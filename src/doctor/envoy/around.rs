@@ -224,12 +224,15 @@ impl<'a> Beside<'a, '_> {
                 ),
             );
         }
+        self.check_buffers(u64::try_from(mcp.max_body).unwrap_or(u64::MAX), report);
+    }
+
+    /// Envoy holds a body no longer than its buffers are.
+    fn check_buffers(&self, longest: u64, report: &mut Report) {
         const DEFAULT: u64 = 1024 * 1024;
         let listener = &self.manager.chain.listener;
-        let limit = listener
-            .number("per_connection_buffer_limit_bytes")
-            .unwrap_or(DEFAULT);
-        let longest = u64::try_from(mcp.max_body).unwrap_or(u64::MAX);
+        let limit = listener.number("per_connection_buffer_limit_bytes");
+        let limit = limit.unwrap_or(DEFAULT);
         let buffers = [
             "per_request_buffer_limit_bytes",
             "request_body_buffer_limit",
@@ -243,16 +246,12 @@ impl<'a> Beside<'a, '_> {
         };
         let is_raised_everywhere = !routes.is_empty() && routes.iter().all(is_raised);
         if limit < longest && !is_raised_everywhere {
+            let found =
+                format!("Envoy holds {limit} bytes of a request, and `mcp.max_body` is {longest}");
+            let cure = format!("per_connection_buffer_limit_bytes: {longest}");
             self.add(
                 report,
-                Finding::warning(
-                    Rule::McpBuffers,
-                    listener,
-                    format!(
-                        "Envoy holds {limit} bytes of a request, and `mcp.max_body` is {longest}"
-                    ),
-                    format!("per_connection_buffer_limit_bytes: {longest}"),
-                ),
+                Finding::warning(Rule::McpBuffers, listener, found, cure),
             );
         }
     }

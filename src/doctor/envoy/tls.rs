@@ -104,37 +104,42 @@ impl<'a> Tls<'a, '_> {
         contexts: &[Node<'a>],
         report: &mut Report,
     ) {
-        for context in contexts {
-            if context.is("trust_chain_verification", "ACCEPT_UNTRUSTED", 1) {
-                let at = context.get("trust_chain_verification");
-                self.add(
-                    report,
-                    Finding::error(
-                        Rule::AcceptUntrusted,
-                        &at.unwrap_or_else(|| context.clone()),
-                        "trust_chain_verification: ACCEPT_UNTRUSTED",
-                        "trust_chain_verification: VERIFY_TRUST_CHAIN",
-                    ),
-                );
-            }
+        let untrusted = contexts.iter().filter(|it| accepts_untrusted(it));
+        let untrusted: Vec<_> = untrusted.collect();
+        for context in &untrusted {
+            let found = "trust_chain_verification: ACCEPT_UNTRUSTED";
+            let cure = "trust_chain_verification: VERIFY_TRUST_CHAIN";
+            let finding = Finding::error(Rule::AcceptUntrusted, context, found, cure);
+            self.add(report, finding);
         }
         let is_required = tls.is_true("require_client_certificate");
-        let by_sds = common.mentions("validation_context_sds_secret_config");
-        let asks = is_required || by_sds || !contexts.is_empty();
-        if asks && !contexts.iter().any(verifies) && !(by_sds && self.misses_a_secret(common)) {
-            self.add(
-                report,
-                Finding::error(
-                    Rule::NoTrustedCa,
-                    common,
-                    "certificates are asked for, and there is no trusted_ca to verify them with",
-                    "validation_context: { trusted_ca: { filename: envoy/certs/ca.crt } }",
-                ),
-            );
+        let asks = is_required || !contexts.is_empty();
+        let may_verify = contexts.iter().any(verifies) || self.misses_a_secret(common);
+        if asks && !may_verify && untrusted.is_empty() {
+            self.add(report, self.no_trusted_ca(common, is_required));
         }
         if !is_required {
             self.check_optional(tls, report);
         }
+    }
+
+    /// Without a CA Envoy asks no client for a certificate, even where one is required.
+    fn no_trusted_ca(&self, common: &Node<'a>, is_required: bool) -> Finding {
+        let severity = match is_required && !self.refuses_nobodies() {
+            true => Severity::Error,
+            false => Severity::Warning,
+        };
+        let found = "there is no trusted_ca, and so Envoy asks nobody for a certificate";
+        let cure = "validation_context: { trusted_ca: { filename: envoy/certs/ca.crt } }";
+        Finding::new(severity, Rule::NoTrustedCa, common, found, cure)
+    }
+
+    /// Whether the filter refuses every request without an identity.
+    fn refuses_nobodies(&self) -> bool {
+        self.configuration.is_none_or(|configuration| {
+            let policy = &configuration.filter.policy;
+            policy.missing == MissingIdentity::Deny && policy.anonymous_paths.is_empty()
+        })
     }
 
     fn misses_a_secret(&self, common: &Node<'a>) -> bool {
@@ -151,20 +156,11 @@ impl<'a> Tls<'a, '_> {
 
     /// Who lets people on without an identity must not insist on a certificate.
     fn check_optional(&self, tls: &Node<'a>, report: &mut Report) {
-        let admits_nobody = self.configuration.is_some_and(|configuration| {
-            let policy = &configuration.filter.policy;
-            policy.missing == MissingIdentity::Deny && policy.anonymous_paths.is_empty()
-        });
-        if admits_nobody {
-            self.add(
-                report,
-                Finding::warning(
-                    Rule::CertificateOptional,
-                    tls,
-                    "a client certificate is not required",
-                    "require_client_certificate: true",
-                ),
-            );
+        if self.configuration.is_some() && self.refuses_nobodies() {
+            let found = "a client certificate is not required";
+            let cure = "require_client_certificate: true";
+            let finding = Finding::warning(Rule::CertificateOptional, tls, found, cure);
+            self.add(report, finding);
         }
     }
 
@@ -249,6 +245,10 @@ impl<'a> Tls<'a, '_> {
         };
         certificates_of_pem(&bytes)
     }
+}
+
+fn accepts_untrusted(context: &Node<'_>) -> bool {
+    context.is("trust_chain_verification", "ACCEPT_UNTRUSTED", 1)
 }
 
 /// Whether certificates are verified with this context.
