@@ -6,6 +6,7 @@ mod examine;
 mod finding;
 mod kubernetes;
 mod node;
+mod owned;
 mod rule;
 mod users;
 

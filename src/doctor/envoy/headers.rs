@@ -102,15 +102,6 @@ pub(in crate::doctor) fn is_added_from_state(level: &Node<'_>, name: &str) -> bo
     named.any(|(_, entry)| entry.text("header.value") == state)
 }
 
-/// A name as gateways fold it.
-pub(in crate::doctor) fn folded(name: &str) -> String {
-    let fold = |letter: char| match letter.is_ascii_alphanumeric() {
-        true => letter.to_ascii_lowercase(),
-        false => '-',
-    };
-    name.chars().map(fold).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};

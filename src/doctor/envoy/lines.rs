@@ -2,71 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use crate::config::Configuration;
-use crate::identity::ForwardedHeader;
-
 use super::headers;
 use super::manager::Manager;
 use super::rbac::Request;
 use crate::doctor::finding::{Finding, Report, Severity};
 use crate::doctor::node::Node;
+use crate::doctor::owned::{Owned, list};
 use crate::doctor::rule::Rule;
 
 /// The mark that the filter always sets.
 const MARK: &str = "x-ssl-client-verify";
 
-/// Names that begin with `x-ssl-client-`, all of which are owned. They stand for the others.
-const SAMPLES: [&str; 2] = ["x-ssl-client-s-dn", "x-ssl-client-cert"];
-
-/// The header into which a listener may copy a sign of what it has removed.
-const SIGN: &str = "x-claimed-identity";
-
-/// The names that a configuration owns.
-#[derive(Clone, Debug)]
-pub(crate) struct Owned {
-    /// Those that the filter sets, in lower case.
-    pub(crate) set: Vec<String>,
-    /// Others, which it only removes.
-    pub(crate) removed: Vec<String>,
-    configuration: Configuration,
-}
-
-impl Owned {
-    /// Of a configuration.
-    pub(crate) fn new(configuration: &Configuration) -> Self {
-        let headers = &configuration.filter.headers;
-        let removed = headers.removed_names().filter(|name| *name != SIGN);
-        Self {
-            set: headers.set_names().map(str::to_owned).collect(),
-            removed: removed.map(str::to_owned).collect(),
-            configuration: configuration.clone(),
-        }
-    }
-
-    /// Whether a header is owned, in any spelling.
-    pub(crate) fn has(&self, name: &str) -> bool {
-        let headers = &self.configuration.filter.headers;
-        headers.is_owned(name.as_bytes()) && headers::folded(name) != SIGN
-    }
-
-    /// The header in which a direct peer says who its client is: it must reach the filter.
-    fn is_read(&self, name: &str) -> bool {
-        let policy = &self.configuration.filter.policy;
-        match policy.forwarded_header {
-            ForwardedHeader::Xfcc => {
-                name == "x-forwarded-client-cert" && !policy.forwarded_by.is_empty()
-            }
-            ForwardedHeader::Rfc9440 => name == "client-cert",
-        }
-    }
-
-    /// The names that a client must not say.
-    pub(crate) fn forbidden(&self) -> impl Iterator<Item = &str> {
-        let all = self.set.iter().chain(&self.removed).map(String::as_str);
-        let all = all.chain(SAMPLES);
-        all.filter(|name| !self.is_read(name))
-    }
-}
+/// The names of filter state that are the filter's begin so.
+const STATE: &str = "wasm.mtls_identity.";
 
 /// The lines of one connection manager.
 pub(super) struct Lines<'a, 'p> {
@@ -290,6 +238,7 @@ impl<'a> Lines<'a, '_> {
             let special = special.filter(|config| config.kind() == "HeaderMutationPerRoute");
             written.extend(special.flat_map(|config| headers::written_by_filter(&config)));
         }
+        self.check_states_written(report);
         for (name, at) in written {
             if self.owned.has(name) {
                 self.add_writer(
@@ -298,6 +247,23 @@ impl<'a> Lines<'a, '_> {
                     covered.contains(&name.to_ascii_lowercase()),
                     report,
                 );
+            }
+        }
+    }
+
+    /// Filters that write the filter's own state, from which the last word is taken.
+    fn check_states_written(&self, report: &mut Report) {
+        let filters = self.manager.filters.iter();
+        let configs = filters.filter_map(|filter| filter.config.as_ref());
+        let written = configs.flat_map(|config| config.fields().list("on_request_headers"));
+        for state in written {
+            let key = state.text("object_key");
+            if key.starts_with(STATE) {
+                let found =
+                    format!("the filter state {key} is written, and the last word takes it");
+                let cure = format!("take {key} out");
+                let finding = Finding::error(Rule::OwnedHeaderWritten, &state, found, cure);
+                self.add(report, finding);
             }
         }
     }
@@ -357,11 +323,6 @@ impl<'a> Lines<'a, '_> {
         let finding = Finding::new(severity, Rule::FilterOff, at, found, cure);
         self.add(report, finding);
     }
-}
-
-/// Names with commas between them.
-pub(crate) fn list(names: &BTreeSet<&str>) -> String {
-    names.iter().copied().collect::<Vec<_>>().join(", ")
 }
 
 fn removal_of(names: &BTreeSet<&str>) -> String {

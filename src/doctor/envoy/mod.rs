@@ -9,16 +9,14 @@ mod rbac;
 mod tls;
 mod version;
 
-pub(super) use headers::{
-    fits_expression, folded, is_added_from_state, is_removed_by, is_removed_early,
-};
-pub(super) use lines::{Owned, list};
+pub(super) use headers::{fits_expression, is_added_from_state, is_removed_by, is_removed_early};
 pub(super) use manager::load;
 
 use crate::certificate::Timestamp;
 use crate::config::Configuration;
 use crate::doctor::finding::{Finding, Report};
 use crate::doctor::node::Document;
+use crate::doctor::owned::Owned;
 use crate::doctor::rule::Rule;
 
 use around::Beside;

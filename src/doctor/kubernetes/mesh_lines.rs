@@ -9,9 +9,10 @@ use super::istio::NETWORKING;
 use super::objects::{Object, Objects};
 use super::plugin::Plugin;
 use super::routes::ENVOY_GATEWAY;
-use crate::doctor::envoy::{Owned, is_added_from_state, is_removed_by, is_removed_early, list};
+use crate::doctor::envoy::{is_added_from_state, is_removed_by, is_removed_early};
 use crate::doctor::finding::{Finding, Report};
 use crate::doctor::node::Node;
+use crate::doctor::owned::{Owned, list};
 use crate::doctor::rule::Rule;
 
 const SECURITY: &str = "security.istio.io";

@@ -2,9 +2,10 @@
 
 use super::objects::{Labels, Object, Objects};
 use crate::config::Configuration;
-use crate::doctor::envoy::{Owned, load};
+use crate::doctor::envoy::load;
 use crate::doctor::finding::{Finding, Report};
 use crate::doctor::node::Node;
+use crate::doctor::owned::Owned;
 use crate::doctor::rule::Rule;
 
 /// The digest that the shipped files have until an image is pushed.

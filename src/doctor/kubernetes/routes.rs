@@ -6,9 +6,9 @@ use super::istio::{GATEWAY_API, NETWORKING};
 use super::objects::{Object, Objects};
 use super::plugin::Plugin;
 use crate::config::Configuration;
-use crate::doctor::envoy::Owned;
 use crate::doctor::finding::{Finding, Report, Severity};
 use crate::doctor::node::Node;
+use crate::doctor::owned::{Owned, folded};
 use crate::doctor::rule::Rule;
 
 pub(super) const ENVOY_GATEWAY: &str = "gateway.envoyproxy.io";
@@ -34,7 +34,7 @@ pub(super) fn check(objects: &Objects<'_>, plugins: &[Plugin<'_>], report: &mut 
 
 /// What a sidecar behind an ingress believes.
 fn is_forwarded_certificate(name: &str) -> bool {
-    crate::doctor::envoy::folded(name) == "x-forwarded-client-cert"
+    folded(name) == "x-forwarded-client-cert"
 }
 
 fn finding(name: &str, at: &Node<'_>, is_covered: bool) -> Finding {

@@ -189,7 +189,7 @@ fn in_camel_case(value: &Value) -> Value {
             camel.collect()
         }
         Value::Array(entries) => entries.iter().map(in_camel_case).collect(),
-        other => other.clone(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
     }
 }
 

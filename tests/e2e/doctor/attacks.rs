@@ -269,3 +269,25 @@ async fn on_an_old_envoy_an_upgrade_smuggles_a_request_of_the_administrator() {
         .await
         .assert_clean("on a new Envoy");
 }
+
+/// No client and no route can write filter state; a filter can.
+#[tokio::test]
+async fn a_filter_that_writes_the_filters_state_makes_every_user_the_administrator() {
+    let state = format!("wasm.mtls_identity.{USER}");
+    let writer = json!({
+        "name": "writer",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.set_filter_state.v3.Config",
+            "on_request_headers": [{
+                "object_key": state,
+                "factory_key": "envoy.string",
+                "format_string": {"text_format_source": {"inline_string": ADMIN}},
+            }],
+        },
+    });
+    let fixture = Fixture::new().edit(move |envoy| envoy.http_filters().insert(1, writer));
+    let site = fixture.start().await;
+    let received = site.client(ALICE).get("/").await.unwrap().gateway();
+    assert_eq!(received.user(), [ADMIN]);
+    assert_errors(&site, &["owned_header_written"]).await;
+}
