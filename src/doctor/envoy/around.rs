@@ -3,13 +3,11 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use serde_json::Value;
-
 use crate::config::Configuration;
 use crate::decide::ValidationSource;
 
 use super::headers;
-use super::manager::{Chain, Manager, Ours, Plugin};
+use super::manager::{Chain, Filter, Manager, Ours, Plugin};
 use super::proxy::Proxy;
 use super::rbac::Request;
 use super::version;
@@ -17,6 +15,7 @@ use crate::doctor::finding::{Finding, Report, Severity};
 use crate::doctor::node::Node;
 use crate::doctor::rule::Rule;
 use crate::doctor::users;
+use crate::rules::TokenBinding;
 
 /// Filters and settings of a connection manager beside our filter.
 pub(super) struct Beside<'a, 'p> {
@@ -135,36 +134,42 @@ impl<'a> Beside<'a, '_> {
     }
 
     fn check_order(&self, report: &mut Report) {
-        let filters = self.manager.filters.iter().enumerate();
-        for (place, filter) in filters {
-            if filter.kind() == "RateLimit" && place < self.ours.place {
-                self.add(
-                    report,
-                    Finding::warning(
-                        Rule::RateLimitInFront,
-                        &filter.node,
-                        "the rate limit service is asked in front of the filter",
-                        "put envoy.filters.http.ratelimit behind mtls_identity",
-                    ),
-                );
-            }
-            if filter.kind() == "JwtAuthentication" && place > self.ours.place {
-                self.add(report, self.jwt_behind(&filter.node));
-            }
+        let (front, behind) = self.manager.filters.split_at(self.ours.place);
+        for filter in front.iter().filter(|it| it.kind() == "RateLimit") {
+            let found = "the rate limit service is asked in front of the filter";
+            let cure = "put envoy.filters.http.ratelimit behind mtls_identity";
+            let finding = Finding::warning(Rule::RateLimitInFront, &filter.node, found, cure);
+            self.add(report, finding);
         }
+        self.check_tokens(front, behind, report);
     }
 
-    fn jwt_behind(&self, at: &Node<'a>) -> Finding {
-        let plugin = self.ours.plugin.as_ref();
-        let json = plugin.map(|plugin| plugin.json()).unwrap_or_default();
-        let bound = json.pointer("/certificate/bound");
-        let severity = match bound.and_then(Value::as_str) {
-            None | Some("off") => Severity::Warning,
-            Some(_) => Severity::Error,
+    /// A token must be verified before the filter can ask whose it is.
+    fn check_tokens(&self, front: &[Filter<'a>], behind: &[Filter<'a>], report: &mut Report) {
+        let binds = self.configuration.is_some_and(|configuration| {
+            configuration.filter.policy.tokens.binding != TokenBinding::Off
+        });
+        let is_jwt = |filter: &&Filter<'a>| filter.kind() == "JwtAuthentication";
+        let in_front = front.iter().find(is_jwt);
+        let (at, found) = match (behind.iter().find(is_jwt), &self.ours.plugin) {
+            (Some(jwt), _) if in_front.is_none() => {
+                (&jwt.node, "jwt_authn stands behind the filter")
+            }
+            (None, Some(plugin)) if binds && in_front.is_none() => (
+                &plugin.node,
+                "certificate.bound, and no jwt_authn in front of the filter",
+            ),
+            _ => return,
         };
-        let found = "jwt_authn stands behind the filter";
+        let severity = match binds {
+            true => Severity::Error,
+            false => Severity::Warning,
+        };
         let cure = "put envoy.filters.http.jwt_authn in front of mtls_identity";
-        Finding::new(severity, Rule::JwtBehind, at, found, cure)
+        self.add(
+            report,
+            Finding::new(severity, Rule::JwtBehind, at, found, cure),
+        );
     }
 
     /// CVE-2026-73548 needs an upgrade that is no WebSocket.

@@ -7,6 +7,7 @@ use crate::decide::{MissingIdentity, ValidationSource};
 use crate::doctor::finding::{Finding, Report};
 use crate::doctor::rule::Rule;
 use crate::doctor::users;
+use crate::rules::TokenBinding;
 
 pub(super) const NETWORKING: &str = "networking.istio.io";
 pub(super) const GATEWAY_API: &str = "gateway.networking.k8s.io";
@@ -17,6 +18,7 @@ pub(super) fn check(objects: &Objects<'_>, plugins: &[Plugin<'_>], report: &mut 
         check_phase(plugin, report);
         if let Some(configuration) = &plugin.configuration {
             check_unmapped(plugin, configuration, report);
+            check_tokens(plugin, configuration, report);
         }
         let gateways = objects.of_kind(NETWORKING, "Gateway");
         for gateway in gateways.filter(|gateway| is_served_by(gateway, plugin)) {
@@ -37,6 +39,19 @@ fn check_phase(plugin: &Plugin<'_>, report: &mut Report) {
         plugin.add(
             report,
             Finding::warning(Rule::PluginPhase, at, found, "phase: AUTHN"),
+        );
+    }
+}
+
+/// What is in phase AUTHN runs before `jwt_authn`.
+fn check_tokens(plugin: &Plugin<'_>, configuration: &Configuration, report: &mut Report) {
+    let binds = configuration.filter.policy.tokens.binding != TokenBinding::Off;
+    if binds && plugin.object.node.text("spec.phase") == "AUTHN" {
+        let found = "certificate.bound in phase AUTHN, which runs before jwt_authn";
+        let at = &plugin.object.node;
+        plugin.add(
+            report,
+            Finding::error(Rule::JwtBehind, at, found, "phase: AUTHZ"),
         );
     }
 }

@@ -45,7 +45,7 @@ fn filter(kind: &str) -> Value {
 }
 
 /// Each hole in the shipped configuration, and what the doctor calls it.
-const HOLES: [(Edit, &str); 22] = [
+const HOLES: [(Edit, &str); 23] = [
     (
         |it| {
             tls(it)["common_tls_context"]["validation_context"]["trust_chain_verification"] =
@@ -131,6 +131,15 @@ const HOLES: [(Edit, &str); 22] = [
     (
         |it| filters(it).insert(1, filter("jwt_authn.v3.JwtAuthentication")),
         "warning jwt_behind",
+    ),
+    (
+        |it| {
+            configure(
+                it,
+                &json!({"certificate": {"bound": "if_present", "bound_metadata": "jwt"}}),
+            )
+        },
+        "error jwt_behind",
     ),
     (
         |it| it["admin"]["address"]["socket_address"]["address"] = json!("0.0.0.0"),

@@ -278,6 +278,11 @@ fn a_plugin_that_fails_open_has_no_digest_or_stands_behind_the_guard_is_named() 
         ),
         ("phase: AUTHN", "phase: STATS", "warning plugin_phase"),
         (
+            "pluginConfig: {}",
+            "pluginConfig: {certificate: {bound: required, bound_metadata: jwt}}",
+            "error jwt_behind",
+        ),
+        (
             "1111111111111111111111111111111111111111111111111111111111111111",
             "0000000000000000000000000000000000000000000000000000000000000000",
             "warning module_digest",

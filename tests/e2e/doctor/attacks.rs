@@ -13,6 +13,7 @@ use crate::harness::client::in_time;
 use crate::harness::forged::{FORGED, assert_nobody, assert_only_user};
 use crate::harness::gateway::USER;
 use crate::harness::raw::get_bytes;
+use crate::harness::token::{Issuer, METADATA, bound_to};
 use crate::harness::{Fixture, Site};
 
 const ALICE: &str = "alice@example.com";
@@ -290,4 +291,25 @@ async fn a_filter_that_writes_the_filters_state_makes_every_user_the_administrat
     let received = site.client(ALICE).get("/").await.unwrap().gateway();
     assert_eq!(received.user(), [ADMIN]);
     assert_errors(&site, &["owned_header_written"]).await;
+}
+
+/// A token that is bound to another certificate was stolen.
+#[tokio::test]
+async fn a_stolen_token_passes_where_jwt_authn_stands_behind_the_filter() {
+    for (place, status) in [(0, 403), (1, 200)] {
+        let issuer = Issuer::new();
+        let filter = issuer.filter();
+        let bound = json!({"certificate": {"bound": "if_present", "bound_metadata": METADATA}});
+        let fixture = Fixture::new().plugin(bound);
+        let fixture = fixture.edit(move |envoy| envoy.http_filters().insert(place, filter));
+        let site = fixture.start().await;
+        let stolen = issuer.bearer(&bound_to(&site.authority.client(ADMIN)));
+        let token = [("authorization", stolen.as_str())];
+        let answer = site.client(ALICE).get_with("/", &token).await.unwrap();
+        assert_eq!(answer.status, status);
+        match place {
+            0 => Diagnosis::of(&site.envoy).await.assert_clean("in front"),
+            _ => assert_errors(&site, &["jwt_behind"]).await,
+        }
+    }
 }
