@@ -69,3 +69,6 @@ for algorithm in RSA ED25519; do
       openssl crl -outform DER | seed crl "$algorithm-$entries"
   done
 done
+
+mkdir -p "$here/corpus/config_dump"
+cp "$here"/../tests/fixtures/doctor/*.json "$here/corpus/config_dump/"

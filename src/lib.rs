@@ -3,6 +3,8 @@
 pub mod certificate;
 pub mod config;
 pub mod decide;
+#[cfg(feature = "cli")]
+pub mod doctor;
 pub mod encoding;
 pub mod identity;
 pub mod limit;

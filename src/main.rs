@@ -7,7 +7,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 mod cli;
 
-use cli::{Finished, check, explain, inspect, pages, pin, revoke, schema, text, verify};
+use cli::{Finished, check, doctor, explain, inspect, pages, pin, revoke, schema, text, verify};
 
 /// Looks at certificates and configurations as the filter in Envoy would.
 #[derive(Debug, Parser)]
@@ -21,6 +21,8 @@ struct Arguments {
 enum Command {
     /// Loads configurations as the filter would, and shows every error with its line.
     Check(check::Check),
+    /// Names the holes around the filter in what Envoy, Istio or Envoy Gateway is told.
+    Doctor(doctor::Doctor),
     /// Shows the decision the filter would take, and why.
     Explain(explain::Explain),
     /// Shows what the filter reads in a certificate.
@@ -42,6 +44,7 @@ enum Command {
 fn main() -> ExitCode {
     let finished = match Arguments::parse().command {
         Command::Check(check) => check.run(),
+        Command::Doctor(doctor) => doctor.run(),
         Command::Explain(explain) => explain.run(),
         Command::Inspect(inspect) => or_failed(inspect.run()),
         Command::Pin(pin) => or_failed(pin.run()),

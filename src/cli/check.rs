@@ -1,13 +1,16 @@
 //! `mtls-identity check`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use mtls_identity::certificate::ComparableName;
 use mtls_identity::config::{Configuration, Step};
+use mtls_identity::doctor::{Finding, Rule, examine_objects};
 use mtls_identity::rules::{Action, Revocations, TokenBinding};
 use serde_json::Value;
 
 use super::configurations::{Complaint, ConfigurationFile, Found};
+use super::doctor::{documents_of, line_of};
+use super::text_file::TextFile;
 use super::warnings::warnings;
 use super::{Finished, input};
 
@@ -18,12 +21,12 @@ cannot be read or has no configuration.
 
 Examples:
   mtls-identity check filter.json
-  kubectl kustomize istio/sidecar | mtls-identity check -
+  kubectl kustomize istio/sidecar | mtls-identity check -    the objects around the filter as well
   mtls-identity check --strict envoy.yaml"
 )]
 pub(crate) struct Check {
-    /// Files with a plugin configuration: JSON or YAML of its own, a WasmPlugin or TrafficExtension, or an Envoy
-    /// configuration; `-` for the standard input.
+    /// Files with a plugin configuration: JSON or YAML of its own, a WasmPlugin, TrafficExtension or EnvoyExtensionPolicy with
+    /// whatever else is applied beside it, or an Envoy configuration; `-` for the standard input.
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// Exit with 1 if there are warnings.
@@ -37,21 +40,44 @@ impl Check {
             return Finished::failed(2, line);
         }
         let mut finished = Finished::default();
+        let mut files = Vec::new();
         for path in &self.files {
-            self.check(path, &mut finished);
+            match ConfigurationFile::read(path) {
+                Ok(file) => {
+                    self.check(&file, &mut finished);
+                    files.push(file);
+                }
+                Err(line) => {
+                    finished.notes.push(line);
+                    finished.code = 2;
+                }
+            }
         }
+        self.check_objects(files, &mut finished);
         finished
     }
 
-    fn check(&self, path: &Path, finished: &mut Finished) {
-        let file = match ConfigurationFile::read(path) {
-            Ok(file) => file,
-            Err(line) => {
-                finished.notes.push(line);
-                finished.code = 2;
-                return;
-            }
-        };
+    /// The objects of Kubernetes around the filter, by the rules of `doctor`. What they say of each other is a warning here.
+    fn check_objects(&self, files: Vec<ConfigurationFile>, finished: &mut Finished) {
+        let mut documents = Vec::new();
+        let mut texts = Vec::new();
+        for file in files {
+            documents.extend(documents_of(&file.file, file.documents));
+            texts.push(file.file);
+        }
+        let report = examine_objects(&documents);
+        let findings = report.findings.iter();
+        // What is wrong with a configuration was said with its line.
+        let said = [Rule::FilterConfiguration, Rule::JwtBehind];
+        let findings = findings.filter(|it| !said.contains(&it.rule));
+        let lines: Vec<_> = findings.map(|it| line(it, &texts)).collect();
+        if self.strict && !lines.is_empty() {
+            finished.code = finished.code.max(1);
+        }
+        finished.notes.extend(lines);
+    }
+
+    fn check(&self, file: &ConfigurationFile, finished: &mut Finished) {
         let is_only = self.files.len() == 1 && file.found.len() == 1;
         for found in &file.found {
             let warning = |complaint: Complaint| {
@@ -69,12 +95,12 @@ impl Check {
                     finished.code = finished.code.max(1);
                 }
                 Ok(configuration) => {
-                    if let Some(complaint) = unbindable(&file, found, &configuration) {
+                    if let Some(complaint) = unbindable(file, found, &configuration) {
                         finished.notes.push(file.line(&complaint));
                         finished.code = finished.code.max(1);
                         continue;
                     }
-                    let warnings = warnings(&file, found, &configuration);
+                    let warnings = warnings(file, found, &configuration);
                     if self.strict && !warnings.is_empty() {
                         finished.code = finished.code.max(1);
                     }
@@ -83,7 +109,7 @@ impl Check {
                     let name = if is_only {
                         ""
                     } else {
-                        &format!("{}: ", file.name)
+                        &format!("{}: ", file.file.name)
                     };
                     finished.output.push_str(&format!("{name}ok: {summary}\n"));
                 }
@@ -108,6 +134,16 @@ fn unbindable(
                   expected phase AUTHZ"
             .to_owned(),
     })
+}
+
+/// A finding as one warning.
+fn line(finding: &Finding, files: &[TextFile]) -> String {
+    let place = line_of(finding, files);
+    let object = finding.listener.as_deref().unwrap_or_default();
+    let Finding {
+        path, found, rule, ..
+    } = finding;
+    format!("{place}: warning: {object}: {path}: {found} ({rule}, see `mtls-identity doctor`)")
 }
 
 /// How many numbers are revoked. Those of an issuer are kept under its name in either order.

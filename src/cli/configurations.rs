@@ -3,12 +3,10 @@
 
 use std::path::Path;
 
-use mtls_identity::config::{Configuration, ConfigurationError, Place, Seek, Step};
-use serde::Deserialize;
-use serde::de::DeserializeSeed;
+use mtls_identity::config::{Configuration, ConfigurationError, Place, Step};
 use serde_json::{Map, Value};
 
-use super::input;
+use super::text_file::TextFile;
 
 /// A configuration, and where in its file it is.
 #[derive(Debug)]
@@ -40,10 +38,9 @@ enum Wrapping {
 /// A file in which configurations are.
 #[derive(Debug)]
 pub(super) struct ConfigurationFile {
-    /// What messages call it.
-    pub(super) name: String,
-    text: String,
-    is_json: bool,
+    pub(super) file: TextFile,
+    /// Its documents; none of JSON that cannot be read.
+    pub(super) documents: Vec<Value>,
     /// What was found, at least one.
     pub(super) found: Vec<Found>,
 }
@@ -88,7 +85,7 @@ fn one(path: &Path) -> Result<(Configuration, String), String> {
     let Some(found) = only else {
         return Err(format!(
             "{}: found {} configurations that differ, expected one",
-            file.name,
+            file.file.name,
             file.found.len()
         ));
     };
@@ -105,78 +102,24 @@ impl ConfigurationFile {
     /// # Errors
     /// One line for a file that cannot be read, that is neither JSON nor YAML, or that has no configuration in it.
     pub(super) fn read(path: &Path) -> Result<Self, String> {
-        let name = input::name(path);
-        let text = String::from_utf8(input::read(path)?);
-        let text = text.map_err(|_| format!("{name}: this is not UTF-8"))?;
-        let is_json = text.trim_start().starts_with(['{', '[', '"']);
-        let mut file = Self {
-            name,
-            text,
-            is_json,
-            found: Vec::new(),
+        let file = TextFile::read(path)?;
+        let documents = match file.is_json {
+            // What is no JSON, or has a key twice, is for the filter's own reader to complain about.
+            true => file.documents().unwrap_or_default(),
+            false => file.documents()?,
         };
-        file.find()?;
-        match file.found.is_empty() {
+        let found = find(&file, &documents);
+        match found.is_empty() {
             true => Err(format!(
                 "{}: found no configuration of the filter",
                 file.name
             )),
-            false => Ok(file),
+            false => Ok(Self {
+                file,
+                documents,
+                found,
+            }),
         }
-    }
-
-    /// Whether there is nothing in the file.
-    pub(super) fn is_empty(&self) -> bool {
-        self.text.trim().is_empty()
-    }
-
-    fn find(&mut self) -> Result<(), String> {
-        let documents = match self.is_json {
-            // What is no JSON, or has a key twice, is for the filter's own reader to complain about.
-            true => serde_json::from_str(&self.text)
-                .map(|value| vec![value])
-                .unwrap_or_default(),
-            false => self.yaml_documents()?,
-        };
-        for (document, value) in documents.iter().enumerate() {
-            let mut search = Search {
-                document,
-                phase: None,
-                found: Vec::new(),
-            };
-            search.look(value, &mut Vec::new());
-            if search.found.is_empty() && is_plain_configuration(value, self.is_json) {
-                search.add(value.to_string(), Vec::new(), Wrapping::Object, None);
-            }
-            self.found.append(&mut search.found);
-        }
-        let is_plain = matches!(self.found.as_slice(), [only] if only.steps.is_empty());
-        if self.is_empty() || (self.is_json && (documents.is_empty() || is_plain)) {
-            self.found = vec![Found {
-                json: self.text.trim_end().to_owned(),
-                phase: None,
-                hands_bodies_over: None,
-                document: 0,
-                steps: Vec::new(),
-                wrapping: Wrapping::File,
-            }];
-        }
-        Ok(())
-    }
-
-    fn yaml_documents(&self) -> Result<Vec<Value>, String> {
-        let documents = serde_yaml_ng::Deserializer::from_str(&self.text);
-        let documents = documents
-            .map(Value::deserialize)
-            .collect::<Result<Vec<_>, _>>();
-        documents.map_err(|error| {
-            let place = error.location().map(|at| Place {
-                line: at.line(),
-                column: at.column(),
-            });
-            let message = format!("this is neither JSON nor YAML: {}", without_place(&error));
-            self.line(&Complaint { place, message })
-        })
     }
 
     /// The configuration that the filter makes of what was found.
@@ -219,29 +162,7 @@ impl ConfigurationFile {
     /// The place of a value in a configuration that was found.
     pub(super) fn place(&self, found: &Found, steps: &[Step]) -> Option<Place> {
         let steps: Vec<_> = found.steps.iter().chain(steps).cloned().collect();
-        let lengths = (0..=steps.len()).rev();
-        lengths
-            .into_iter()
-            .find_map(|length| self.place_in_file(found, steps.get(..length)?))
-    }
-
-    fn place_in_file(&self, found: &Found, steps: &[Step]) -> Option<Place> {
-        if self.is_json {
-            let mut json = serde_json::Deserializer::from_str(&self.text);
-            let error = Seek(steps).deserialize(&mut json).err()?;
-            return Some(Place {
-                line: error.line(),
-                column: error.column().max(1),
-            });
-        }
-        let mut documents = serde_yaml_ng::Deserializer::from_str(&self.text);
-        let error = Seek(steps)
-            .deserialize(documents.nth(found.document)?)
-            .err()?;
-        error.location().map(|at| Place {
-            line: at.line(),
-            column: at.column(),
-        })
+        self.file.place(found.document, &steps)
     }
 
     /// The place of an error in JSON that stands in a block of lines behind `|`. In a string of another form no line of
@@ -251,8 +172,8 @@ impl ConfigurationFile {
             return start;
         };
         let is_block = |line: &str| line.trim_end().ends_with(['|', '-', '+', '>']);
-        match self.text.lines().nth(start.line.saturating_sub(1)) {
-            Some(line) if !self.is_json && is_block(line) => Place {
+        match self.file.text.lines().nth(start.line.saturating_sub(1)) {
+            Some(line) if !self.file.is_json && is_block(line) => Place {
                 line: start.line + inner.line,
                 column: 1,
             },
@@ -262,18 +183,37 @@ impl ConfigurationFile {
 
     /// `FILE:LINE:COLUMN: path: message`.
     pub(super) fn line(&self, complaint: &Complaint) -> String {
-        let Complaint { place, message } = complaint;
-        match place {
-            Some(Place { line, column }) => format!("{}:{line}:{column}: {message}", self.name),
-            None => format!("{}: {message}", self.name),
-        }
+        self.file.line(complaint.place, &complaint.message)
     }
 }
 
-fn without_place(error: &serde_yaml_ng::Error) -> String {
-    let said = error.to_string();
-    let end = said.find(" at line ").unwrap_or(said.len());
-    said.get(..end).unwrap_or_default().to_owned()
+/// The configurations in the documents of a file.
+fn find(file: &TextFile, documents: &[Value]) -> Vec<Found> {
+    let mut all = Vec::new();
+    for (document, value) in documents.iter().enumerate() {
+        let mut search = Search {
+            document,
+            phase: None,
+            found: Vec::new(),
+        };
+        search.look(value, &mut Vec::new());
+        if search.found.is_empty() && is_plain_configuration(value, file.is_json) {
+            search.add(value.to_string(), Vec::new(), Wrapping::Object, None);
+        }
+        all.append(&mut search.found);
+    }
+    let is_plain = matches!(all.as_slice(), [only] if only.steps.is_empty());
+    if file.is_empty() || (file.is_json && (documents.is_empty() || is_plain)) {
+        return vec![Found {
+            json: file.text.trim_end().to_owned(),
+            phase: None,
+            hands_bodies_over: None,
+            document: 0,
+            steps: Vec::new(),
+            wrapping: Wrapping::File,
+        }];
+    }
+    all
 }
 
 /// Whether a document in which no configuration was found is one itself. JSON is one unless it is Envoy's or of Kubernetes,
@@ -347,6 +287,13 @@ impl Search {
                         Wrapping::Object,
                         Some(false),
                     );
+                } else if value.pointer("/code/type").is_some() && is_ours(value) {
+                    // An entry of an EnvoyExtensionPolicy, which has no field for it either.
+                    let configuration = members.get("config");
+                    let json = configuration.map_or_else(|| "{}".to_owned(), Value::to_string);
+                    let steps =
+                        configuration.map_or_else(|| path.clone(), |_| with(path, ["config"]));
+                    self.add(json, steps, Wrapping::Object, Some(false));
                 } else if members.contains_key("vm_config") && is_ours(value) {
                     self.add_of_envoy(value, path);
                 }

@@ -22,7 +22,7 @@ pub(super) fn warnings(
         found,
         complaints: Vec::new(),
     };
-    if file.is_empty() {
+    if file.file.is_empty() {
         warnings.add(&[], "configuration", "the file is empty, which means {}");
     }
     let value: Value = serde_json::from_str(&found.json).unwrap_or_default();

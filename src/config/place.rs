@@ -37,7 +37,8 @@ impl Path {
         self.with(Step::Index(index))
     }
 
-    fn with(&self, step: Step) -> Self {
+    /// The path one step further on.
+    pub(crate) fn with(&self, step: Step) -> Self {
         Self(self.0.iter().cloned().chain([step]).collect())
     }
 

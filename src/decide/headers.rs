@@ -95,6 +95,21 @@ impl HeaderRules {
         starts_with(name, ALWAYS_OWNED_PREFIX) || self.owned.iter().any(|owned| owned.is(name))
     }
 
+    /// The names that are set, in lower case: the user's, the mark, and those of `headers.set`.
+    pub fn set_names(&self) -> impl Iterator<Item = &str> {
+        [&self.user]
+            .into_iter()
+            .chain(self.set.keys())
+            .map(HeaderName::as_str)
+    }
+
+    /// The other owned names, folded. Names that begin with `x-ssl-client-` are not listed: all of them are owned.
+    pub fn removed_names(&self) -> impl Iterator<Item = &str> {
+        let is_set = |fold: &Fold| self.set_names().any(|name| fold.is(name.as_bytes()));
+        let owned = self.owned.iter().filter(move |fold| !is_set(fold));
+        owned.map(Fold::as_str)
+    }
+
     /// Whether a value of `Connection` names an owned header, so that the next hop would remove it
     /// (RFC 9110 section 7.6.1).
     pub fn is_named_by(&self, connection: &[u8]) -> bool {

@@ -10,8 +10,16 @@
     reason = "a test that meets the unexpected has failed, and shall say where"
 )]
 
+#[path = "../istio/manifests.rs"]
+#[allow(
+    dead_code,
+    reason = "shared with the tests of the manifests, which use the rest"
+)]
+mod manifests;
+
 mod check;
 mod desk;
+mod doctor;
 mod explain;
 mod files;
 mod image;

@@ -29,6 +29,7 @@ mod cluster_limit;
 mod configuration;
 mod cors;
 mod counters;
+mod doctor;
 mod explain;
 mod flood;
 mod forgery;

@@ -45,6 +45,7 @@ mod world;
 mod admission;
 mod changes;
 mod contextforge;
+mod doctor;
 mod failures;
 mod lines;
 mod order;

@@ -2,7 +2,7 @@
 
 use crate::overlay::Mesh;
 use crate::release::{ISTIO_1_30, ISTIO_1_31, Release};
-use crate::{admission, changes, failures, lines, order, people, played, rows, tenants};
+use crate::{admission, changes, doctor, failures, lines, order, people, played, rows, tenants};
 
 /// A claim that fails is the last one that was named.
 macro_rules! claim {
@@ -23,6 +23,8 @@ async fn holds(overlay: &'static str, release: Release) {
     claim!(order::each_connection_manager_has_its_lines_in_order(&mesh));
     claim!(played::it_shapes_each_proxy_as_the_real_istiod(&mesh));
     claim!(order::the_ingress_resumes_no_session(&mesh));
+    claim!(doctor::it_finds_no_hole_in_what_runs(&mesh));
+    claim!(doctor::it_names_what_others_write(&mesh));
     claim!(rows::a_header_name_with_an_underscore_is_dropped_and_the_request_served(&mesh));
     claim!(rows::a_client_that_tls_refuses_leaves_a_line(&mesh).await);
     claim!(rows::a_key_of_ed25519_is_taken(&mesh));

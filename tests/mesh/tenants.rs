@@ -66,7 +66,7 @@ fn headers(mark: &str) -> Value {
     }}})
 }
 
-fn route(namespace: &str, host: &str, gateways: &[&str], mark: &str) -> Value {
+pub(crate) fn route(namespace: &str, host: &str, gateways: &[&str], mark: &str) -> Value {
     let destination = json!({"host": SERVICE, "port": {"number": 4444}});
     object(
         "VirtualService",

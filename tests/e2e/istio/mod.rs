@@ -14,10 +14,11 @@ mod mesh;
 mod policies;
 mod proxy;
 mod release;
-mod trap;
+pub(crate) mod trap;
 mod tunnel;
 
 mod agents;
+mod doctor;
 mod failure;
 mod forwarded;
 mod gateway;

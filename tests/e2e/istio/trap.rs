@@ -10,7 +10,7 @@ const I32: u8 = 0x7f;
 const TRAP: &[u8] = &[0x00];
 
 /// Crashes on every request; written into this folder.
-pub(super) fn on_requests(folder: &TempDir) -> PathBuf {
+pub(crate) fn on_requests(folder: &TempDir) -> PathBuf {
     // The number 1: configured.
     write(folder, "requests.wasm", &[0x41, 1])
 }

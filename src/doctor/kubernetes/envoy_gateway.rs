@@ -1,0 +1,189 @@
+//! The Gateway API and Envoy Gateway: client validation, the guard, policies that displace ours.
+
+use super::istio::{GATEWAY_API, validation};
+use super::objects::{Object, Objects};
+use super::plugin::Plugin;
+use super::routes::ENVOY_GATEWAY;
+use crate::decide::ValidationSource;
+use crate::doctor::finding::{Finding, Report};
+use crate::doctor::node::Node;
+use crate::doctor::rule::Rule;
+
+/// The mark that the filter always sets.
+const MARK: &str = "x-ssl-client-verify";
+
+/// What is wrong with the objects of the Gateway API and of Envoy Gateway.
+pub(super) fn check(objects: &Objects<'_>, plugins: &[Plugin<'_>], report: &mut Report) {
+    for gateway in objects.of_kind(GATEWAY_API, "Gateway") {
+        check_frontend(gateway, plugins, report);
+    }
+    for policy in objects.of_kind(ENVOY_GATEWAY, "ClientTrafficPolicy") {
+        check_client_validation(policy, plugins, report);
+    }
+    for policy in objects.of_kind(ENVOY_GATEWAY, "SecurityPolicy") {
+        check_guard(policy, report);
+    }
+    for kind in [
+        "SecurityPolicy",
+        "EnvoyExtensionPolicy",
+        "ClientTrafficPolicy",
+    ] {
+        for policy in objects.of_kind(ENVOY_GATEWAY, kind) {
+            check_place(policy, objects, plugins, report);
+        }
+    }
+}
+
+/// The plugin that a Gateway of the Gateway API runs.
+fn plugin_of<'p, 'a>(
+    namespace: &str,
+    gateway: &str,
+    plugins: &'p [Plugin<'a>],
+) -> Option<&'p Plugin<'a>> {
+    plugins.iter().find(|plugin| {
+        let own = &plugin.object;
+        let label = plugin
+            .labels
+            .as_ref()
+            .and_then(|it| it.get("gateway.networking.k8s.io/gateway-name"));
+        own.namespace == namespace
+            && (own.targets().contains(&("Gateway", gateway)) || label == Some(&gateway))
+    })
+}
+
+/// `AllowInsecureFallback` lets certificates in that nobody verified.
+fn check_frontend(gateway: &Object<'_>, plugins: &[Plugin<'_>], report: &mut Report) {
+    let frontend = gateway.node.get("spec.tls.frontend");
+    let default = frontend
+        .as_ref()
+        .and_then(|it| it.get("default.validation"));
+    let ports = frontend
+        .as_ref()
+        .map(|it| it.list("perPort"))
+        .unwrap_or_default();
+    let ports = ports.into_iter().filter_map(|it| it.get("tls.validation"));
+    let plugin = plugin_of(gateway.namespace, gateway.name, plugins);
+    for at in default.into_iter().chain(ports) {
+        if at.text("mode") == "AllowInsecureFallback" {
+            let configuration = plugin.and_then(|plugin| plugin.configuration.as_ref());
+            let found = format!("mode: AllowInsecureFallback, {}", validation(configuration));
+            let finding = Finding::error(Rule::AcceptUntrusted, &at, found, "mode: AllowValidOnly");
+            report.add(gateway.place(finding));
+        }
+    }
+}
+
+fn check_client_validation(policy: &Object<'_>, plugins: &[Plugin<'_>], report: &mut Report) {
+    let targets = policy.targets();
+    let mut gateways = targets.iter().filter(|(kind, _)| *kind == "Gateway");
+    let plugin = gateways.find_map(|(_, name)| plugin_of(policy.namespace, name, plugins));
+    let configuration = plugin.and_then(|plugin| plugin.configuration.as_ref());
+    if let Some(at) = policy.node.get("spec.tls.clientValidation") {
+        let mode = at.text("mode");
+        if ["Request", "RequireAny"].contains(&mode) {
+            let found = format!("mode: {mode}, {}", validation(configuration));
+            let finding =
+                Finding::error(Rule::AcceptUntrusted, &at, found, "mode: RequireAndVerify");
+            report.add(policy.place(finding));
+        }
+    }
+    let required =
+        configuration.map(|it| it.filter.policy.validation) == Some(ValidationSource::Required);
+    if let Some(at) = policy
+        .node
+        .get("spec.tls.session.resumption")
+        .filter(|_| required)
+    {
+        let found = "sessions are resumed";
+        let finding = Finding::warning(
+            Rule::SessionResumption,
+            &at,
+            found,
+            "take session.resumption out",
+        );
+        report.add(policy.place(finding));
+    }
+}
+
+/// A guard that allows by the mark alone opens when ClientTrafficPolicy and filter are gone.
+fn check_guard(policy: &Object<'_>, report: &mut Report) {
+    for rule in policy.node.list("spec.authorization.rules") {
+        let headers = rule.list("principal.headers");
+        let asks_for_mark = headers
+            .iter()
+            .any(|it| it.text("name").eq_ignore_ascii_case(MARK));
+        let asks_envoy = rule.text("cel").contains("peer_certificate_valid");
+        if rule.text("action") == "Allow" && asks_for_mark && !asks_envoy {
+            let found =
+                "the guard asks for the mark alone, and not whether Envoy validated a certificate";
+            let finding = Finding::error(
+                Rule::GuardByHeaderAlone,
+                &rule,
+                found,
+                "cel: connection.peer_certificate_valid",
+            );
+            report.add(policy.place(finding));
+        }
+    }
+}
+
+/// A policy that is closer to a request than the Gateway's takes its place, whole.
+fn check_place(
+    policy: &Object<'_>,
+    objects: &Objects<'_>,
+    plugins: &[Plugin<'_>],
+    report: &mut Report,
+) {
+    let targets = policy.targets();
+    let routes = targets.iter().filter(|(kind, _)| kind.ends_with("Route"));
+    let displaced = routes.filter(|(kind, name)| {
+        let mut found = objects.of_kind(GATEWAY_API, kind);
+        let route = found.find(|it| it.name == *name && it.namespace == policy.namespace);
+        route.is_some_and(|route| is_behind_a_filter(route, plugins))
+    });
+    let displaced: Vec<_> = displaced
+        .map(|(kind, name)| format!("{kind} {name}"))
+        .collect();
+    let mut gateways = targets.iter().filter(|(kind, _)| *kind == "Gateway");
+    let is_section = policy.targets_a_section()
+        && gateways.any(|(_, name)| plugin_of(policy.namespace, name, plugins).is_some());
+    let found = match displaced.as_slice() {
+        [] if is_section => {
+            "it is for one listener, and takes the place of the Gateway's there".to_owned()
+        }
+        [] => return,
+        names => format!(
+            "on {} it takes the place of the Gateway's",
+            names.join(", ")
+        ),
+    };
+    if keeps_ours(policy) {
+        return;
+    }
+    let cure = "take it out, or set mergeType and leave wasm and authorization out; and admission policies: envoy/DOCTOR.md";
+    let finding = Finding::error(Rule::PolicyDisplaced, &policy.node, found, cure);
+    report.add(policy.place(finding));
+}
+
+/// Whether a policy is merged into the Gateway's and names nothing of what is ours.
+fn keeps_ours(policy: &Object<'_>) -> bool {
+    let ours = [
+        "spec.wasm",
+        "spec.authorization",
+        "spec.headers",
+        "spec.tls",
+    ];
+    let names_ours = ours.iter().any(|it| policy.node.get(it).is_some());
+    policy.node.get("spec.mergeType").is_some() && !names_ours
+}
+
+fn is_behind_a_filter(route: &Object<'_>, plugins: &[Plugin<'_>]) -> bool {
+    let parents = route.node.list("spec.parentRefs");
+    let namespace = |parent: &Node<'_>| match parent.text("namespace") {
+        "" => route.namespace.to_owned(),
+        namespace => namespace.to_owned(),
+    };
+    parents
+        .iter()
+        .any(|it| plugin_of(&namespace(it), it.text("name"), plugins).is_some())
+}
