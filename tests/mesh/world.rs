@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::cluster::{Cluster, Endpoint, SLOW, status};
 use crate::differences;
-use crate::harness::artifacts::{debian, repository};
+use crate::harness::artifacts::{self, debian, repository};
 use crate::harness::eventually;
 use crate::harness::process::Process;
 use crate::manifests::documents;
@@ -99,6 +99,16 @@ impl World {
             (self.release().folder(), at("istio")),
             (self.release().envoy(), at("envoy")),
         ]
+    }
+
+    /// What a kubelet unpacks of the filter's image.
+    pub(crate) fn module_folder(&self) -> PathBuf {
+        let folder = self.folder().join("module");
+        if !folder.exists() {
+            fs::create_dir(&folder).unwrap();
+            fs::copy(artifacts::wasm(), folder.join("plugin.wasm")).unwrap();
+        }
+        folder
     }
 
     async fn install_istio(&self) {
