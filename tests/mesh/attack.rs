@@ -27,7 +27,7 @@ pub(crate) async fn no_object_of_a_tenant_gets_into_a_proxy_of_ours(mesh: &Mesh)
     mesh.tenant();
     let pod = &mesh.gateway.network.address;
     let mut objects = documents(&include_str!("taking.yaml").replace("POD", pod));
-    assert_eq!(objects.len(), 18);
+    assert_eq!(objects.len(), 17);
     objects.push(taking(&json!({"istio": "mcp-ingress"}), SEEN, None));
     mesh.world.cluster.apply(&objects);
     eventually("istiod has seen the last object", SLOW, async || {
