@@ -171,3 +171,26 @@ async fn a_header_of_any_name_has_the_last_word() {
     let answer = site.client(ALICE).get("/").await.unwrap();
     assert_eq!(answer.gateway().values(ODD_NAME), [ALICE]);
 }
+
+/// Another filter of the same chain can write there, so whoever adds filters is trusted.
+#[tokio::test]
+async fn a_filter_that_writes_the_state_has_the_last_word() {
+    let writer = json!({
+        "name": "writer",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.set_filter_state.v3.Config",
+            "on_request_headers": [{
+                "object_key": "wasm.mtls_identity.x-ssl-client-s-dn-cn",
+                "factory_key": "envoy.string",
+                "format_string": {"text_format_source": {"inline_string": FORGED}},
+            }],
+        },
+    });
+    let fixture = Fixture::new().edit(move |envoy| {
+        let filters = envoy.http_filters();
+        filters.insert(filters.len() - 1, writer);
+    });
+    let site = fixture.start().await;
+    let heard = site.client(ALICE).get("/").await.unwrap().gateway();
+    assert_eq!(heard.user(), [FORGED]);
+}

@@ -6,10 +6,10 @@ use std::net::TcpListener;
 
 use serde_json::{Value, json};
 
-use crate::cluster_limit::{Place, pieces};
 use crate::harness::artifacts::repository;
 use crate::harness::bootstrap::Bootstrap;
 use crate::harness::certs::Authority;
+use crate::harness::cluster_limit::{Place, at_port, pieces};
 use crate::harness::forged::FORGED;
 use crate::harness::raw::get_bytes;
 use crate::harness::{Fixture, PATIENCE, Site, eventually};
@@ -62,7 +62,7 @@ async fn site() -> (Site, Xds, TcpListener) {
                 {"name": "no-secrets", "action": "deny", "paths": ["/secret"]},
             ]},
         }))
-        .edit(pieces(silent.local_addr().unwrap(), Place::Behind))
+        .edit(pieces(at_port(silent.local_addr().unwrap()), Place::Behind))
         .edit(unmark_a_path)
         .edit(xds.certificates(Crl::None))
         .edit(xds.filter())

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use mtls_identity::config::Configuration;
 use serde_json::Value;
 
-use crate::manifests::{Manifests, OVERLAYS, documents, repository, strings};
+use crate::manifests::{Manifests, OVERLAYS, documents, order, repository, strings};
 
 /// What an operator may add to each overlay.
-const COMPONENTS: [&str; 3] = ["admission", "before-1.31", "leaf-crl"];
+const COMPONENTS: [&str; 4] = ["admission", "before-1.31", "image-volume", "leaf-crl"];
 
 /// What fits the overlay `gateway` alone.
 const OF_GATEWAY: [&str; 1] = ["mcp"];
@@ -72,7 +72,12 @@ fn every_manifest_is_part_of_an_overlay_or_of_a_component() {
 
 #[test]
 fn every_component_fits_every_overlay_and_changes_it() {
-    let added: [&'static [&'static str]; 3] = [&["admission"], &["before-1.31"], &["leaf-crl"]];
+    let added: [&'static [&'static str]; 4] = [
+        &["admission"],
+        &["before-1.31"],
+        &["image-volume"],
+        &["leaf-crl"],
+    ];
     assert_eq!(added.concat(), COMPONENTS);
     for overlay in OVERLAYS {
         for component in added {
@@ -135,6 +140,30 @@ fn every_patch_changes_or_deletes_something() {
             }
         }
     }
+}
+
+/// kubectl applies them one after another, and may stop halfway.
+#[test]
+fn no_proxy_is_there_before_the_lines_around_its_filter() {
+    for overlay in OVERLAYS {
+        let text = fs::read_to_string(istio().join(overlay).join("kustomization.yaml")).unwrap();
+        assert_eq!(documents(&text)[0]["sortOptions"], order(), "{overlay}");
+        let manifests = Manifests::of(overlay);
+        let objects = manifests.all().iter();
+        let kinds: Vec<_> = objects
+            .map(|object| object["kind"].as_str().unwrap())
+            .collect();
+        let starts = |kind: &&str| ["Gateway", "Deployment"].contains(kind);
+        let first = kinds.iter().position(starts).unwrap();
+        assert!(kinds[first..].iter().all(starts), "{overlay}: {kinds:?}");
+    }
+    // An overlay of somebody's own has this order only if it says so.
+    let page = fs::read_to_string(istio().join("README.md")).unwrap();
+    let block = page
+        .split("```yaml\n")
+        .find(|block| block.contains("sortOptions"));
+    let block = block.unwrap().split("```").next().unwrap();
+    assert_eq!(documents(block)[0]["sortOptions"], order());
 }
 
 fn find<'a>(manifests: &'a Manifests, wanted: &Value) -> Option<&'a Value> {

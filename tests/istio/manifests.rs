@@ -33,6 +33,14 @@ pub(crate) fn output(command: &mut Command) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// The order of the overlays, which an overlay of somebody's own must ask for once more.
+pub(crate) fn order() -> Value {
+    json!({
+        "order": "legacy",
+        "legacySortOptions": {"orderFirst": ["Namespace"], "orderLast": ["Gateway", "Deployment"]},
+    })
+}
+
 /// The documents of a YAML file.
 pub(crate) fn documents(text: &str) -> Vec<Value> {
     let documents = serde_yaml_ng::Deserializer::from_str(text);
@@ -80,6 +88,7 @@ impl Manifests {
             "kind": "Kustomization",
             "resources": [at(overlay)],
             "components": components,
+            "sortOptions": order(),
         });
         let file = folder.path().join("kustomization.yaml");
         fs::write(file, kustomization.to_string()).unwrap();

@@ -101,7 +101,7 @@ pub(crate) async fn admission_refuses_a_gateway_that_takes_our_pods(mesh: &Mesh)
     };
     let mut policies = Manifests::with(mesh.overlay, &["admission"]).all().to_vec();
     policies.retain(is_policy);
-    assert_eq!(policies.len(), 2);
+    assert_eq!(policies.len(), 4);
     let ours = json!({"istio": "mcp-ingress"});
     a_gateway_with_our_host_freezes_the_ingress(mesh, &taking(&ours, HOST, None)).await;
     mesh.world.cluster.apply(&policies);
@@ -125,6 +125,11 @@ pub(crate) async fn admission_refuses_a_gateway_that_takes_our_pods(mesh: &Mesh)
     for selector in [json!({"istio": "ingressgateway"}), json!({"app": "other"})] {
         assert!(!refused(&taking(&selector, ELSEWHERE, None)), "{selector}");
     }
+    // By Service, whatever its selector.
+    let mut marked = taking(&json!({"app": "other"}), ELSEWHERE, None);
+    marked["metadata"]["annotations"] =
+        json!({"internal.istio.io/gateway-service": "mcp-ingress.mcp-ingress.svc.cluster.local"});
+    assert!(mesh.world.cluster.refuses(&marked, "istiod's own"));
     assert!(!refused(mesh.object(
         "Gateway",
         "mcp-ingress",

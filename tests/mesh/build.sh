@@ -3,9 +3,9 @@
 #
 #   tests/mesh/build.sh              .mesh, or the folder MESH_PROGRAMS
 #
-# kube/ is etcd and the API server, istio-1.30/ and istio-1.31/ are istiod, its agent and istioctl. They are built from
-# the Go modules that modules/ pins, and each folder is there whole or not at all. The first time takes some 15 minutes
-# on two cores and leaves 15 GB in Go's caches.
+# kube/ is etcd and the API server, istio-1.30/ and istio-1.31/ are istiod, its agent and istioctl, ratelimit/ is
+# envoyproxy/ratelimit, spire/ SPIRE's server and agent. They are built from the Go modules that modules/ pins, and each
+# folder is there whole or not at all. The first time takes some 20 minutes on two cores and leaves 16 GB in Go's caches.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -19,7 +19,7 @@ die() {
 # What the tests need besides, so that nobody waits for 15 minutes to hear it.
 [[ $(id -u) -eq 0 ]] || die "the mesh needs root, for its network namespaces: run this with sudo"
 PATH=$PATH:/usr/sbin:/sbin
-for tool in ip:iproute2 curl:curl setpriv:util-linux; do
+for tool in ip:iproute2 curl:curl setpriv:util-linux cc:gcc; do
   command -v "${tool%:*}" >/dev/null || die "${tool%:*} is missing: apt-get install ${tool#*:}"
 done
 ip netns add "mesh-probe-$$" 2>/dev/null || die "this machine gives no network namespaces (ip netns add)"
@@ -55,14 +55,17 @@ build() {
   rm "$new"/go.*
 }
 
-for name in kube istio-1.31 istio-1.30; do
+for name in kube istio-1.31 istio-1.30 ratelimit spire; do
   [[ -e $into/$name ]] && continue
   # From 1.21 on Go fetches the version that a module asks for.
   [[ -n $(go env GOTOOLCHAIN 2>/dev/null) ]] || die "Go is missing, or older than 1.21: https://go.dev/doc/install"
   new=$(mktemp -d "$into/.new.XXXXXX")
   trap 'rm -rf "$new"' EXIT
   echo "build.sh: building $name" >&2
-  GOFLAGS=-mod=readonly CGO_ENABLED=0 build "$name" "$new"
+  # SPIRE's SQLite is C.
+  cgo=0
+  [[ $name == spire ]] && cgo=1
+  GOFLAGS=-mod=readonly CGO_ENABLED=$cgo build "$name" "$new"
   chmod 755 "$new"
   chmod 644 "$new"/*.json "$new"/*.yaml 2>/dev/null || true
   mv --no-target-directory "$new" "$into/$name"

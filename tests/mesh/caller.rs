@@ -16,7 +16,7 @@ use crate::harness::eventually;
 use crate::harness::gateway::{USER, VERIFY};
 use crate::network::{Namespace, run};
 use crate::overlay::Mesh;
-use crate::pod::{APPLICATION, Pod};
+use crate::pod::{APPLICATION, PROXY, Pod};
 
 pub(crate) const ALICE: &str = "alice@example.com";
 /// Whom everybody wants to be. No test has a certificate in this name that the users' CA signed.
@@ -71,16 +71,7 @@ impl Mesh {
         host: &str,
         port: u16,
     ) -> Caller {
-        let file = |kind: &str, text: String| {
-            let name = format!("{}.{kind}", credentials.sha256());
-            let path = self.world.folder().join(name);
-            fs::write(&path, text).unwrap();
-            path.to_str().unwrap().to_owned()
-        };
-        let [certificate, key] = [
-            file("crt", credentials.pem()),
-            file("key", credentials.key_pem()),
-        ];
+        let [certificate, key] = self.files(credentials);
         let to = format!("{host}:443:{}:{port}", ingress.network.address);
         let arguments = [
             "-k",
@@ -92,6 +83,32 @@ impl Mesh {
             &to,
         ];
         self.curl(&self.outside, &arguments, &format!("https://{host}/mcp"))
+    }
+
+    /// A certificate and its key as files.
+    pub(crate) fn files(&self, credentials: &Credentials) -> [String; 2] {
+        let file = |kind: &str, text: String| {
+            let name = format!("{}.{kind}", credentials.sha256());
+            let path = self.world.folder().join(name);
+            fs::write(&path, text).unwrap();
+            path.to_str().unwrap().to_owned()
+        };
+        [
+            file("crt", credentials.pem()),
+            file("key", credentials.key_pem()),
+        ]
+    }
+
+    /// Who speaks TLS with this certificate and key, as a program that no sidecar redirects.
+    pub(crate) fn past_sidecar(
+        &self,
+        namespace: &Namespace,
+        files: &[String; 2],
+        url: &str,
+    ) -> Caller {
+        let [certificate, key] = files;
+        let arguments = ["-k", "--cert", certificate, "--key", key];
+        self.curl_as(PROXY, namespace, &arguments, url)
     }
 
     /// Somebody of whom the ingress gets no certificate.
@@ -116,7 +133,11 @@ impl Mesh {
     }
 
     fn curl(&self, namespace: &Namespace, arguments: &[&str], url: &str) -> Caller {
-        let user = APPLICATION.to_string();
+        self.curl_as(APPLICATION, namespace, arguments, url)
+    }
+
+    fn curl_as(&self, user: u32, namespace: &Namespace, arguments: &[&str], url: &str) -> Caller {
+        let user = user.to_string();
         let program = [
             "setpriv",
             "--reuid",
@@ -137,7 +158,11 @@ impl Mesh {
 
     /// A workload that asks the Service through the tunnel of the mesh, as ztunnel would for it.
     pub(crate) fn tunnelled(&self, pod: &Pod) -> Caller {
-        let waypoint = self.waypoint.as_ref().unwrap();
+        self.tunnelled_to(self.waypoint.as_ref().unwrap(), pod)
+    }
+
+    /// The same at another Pod of the waypoint.
+    pub(crate) fn tunnelled_to(&self, waypoint: &Pod, pod: &Pod) -> Caller {
         let service = self.world.cluster.get("service mcp-gateway -n mcp-system");
         let address = service["spec"]["clusterIP"].as_str().unwrap();
         let file = |name: &str| pod.certificate().join(name).display().to_string();
@@ -258,16 +283,26 @@ impl Drop for Forger {
 
 impl Forger {
     /// Ends the loop. Each request was refused, or its client was who it is; how many there were.
-    pub(crate) fn was_always(mut self, user: &str) -> usize {
-        self.stop.store(true, Ordering::Relaxed);
-        let answers = self.asking.take().unwrap().join().unwrap();
+    pub(crate) fn was_always(self, user: &str) -> usize {
+        let answers = self.answers();
         for answer in &answers {
             if answer.status == 200 {
                 assert_is(answer, user);
             }
         }
-        assert!(!answers.is_empty());
         answers.len()
+    }
+
+    /// Ends the loop. No request reached the MCP gateway.
+    pub(crate) fn was_refused(self) {
+        self.answers().iter().for_each(assert_refused);
+    }
+
+    fn answers(mut self) -> Vec<Answer> {
+        self.stop.store(true, Ordering::Relaxed);
+        let answers = self.asking.take().unwrap().join().unwrap();
+        assert!(!answers.is_empty());
+        answers
     }
 }
 

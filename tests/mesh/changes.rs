@@ -2,13 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::caller::{ALICE, FORGED, assert_is};
+use crate::caller::{AGENT, ALICE, FORGED, assert_is};
 use crate::cluster::SLOW;
 use crate::harness::certs::{Authority, Credentials};
 use crate::harness::eventually;
 use crate::harness::leaf::{Leaf, common_name};
 use crate::manifests::Manifests;
-use crate::overlay::{Mesh, server_certificate};
+use crate::order;
+use crate::overlay::{Mesh, server_certificate, waypoint_plan};
 use crate::people;
 use crate::pod::Plan;
 use crate::release::{ISTIO_1_30, ISTIO_1_31};
@@ -55,6 +56,99 @@ pub(crate) async fn who_is_in_the_crl_gets_no_connection(mesh: &Mesh) {
     mesh.user(&mallory).gets(0).await;
     assert_is(&mesh.alice().get(), ALICE);
     mesh.put_back(&secret(mesh, &server, &json!({"ca.crl": ""})));
+}
+
+/// `NAME-cacert` beside the secret NAME: then `ca.crt` of NAME counts for nothing.
+pub(crate) async fn a_secret_for_the_authority_alone_decides_alone(mesh: &Mesh) {
+    if mesh.has_second_filter() {
+        return; // once a release is enough
+    }
+    let others = Authority::named("Others CA");
+    let bob = mesh.user(&others.client("bob@example.com"));
+    let alone = json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "mcp-ingress-tls-cacert", "namespace": "mcp-ingress"},
+        "stringData": {"ca.crt": others.pem()},
+    });
+    assert_eq!(bob.get().status, 0);
+    mesh.put_back(&alone);
+    bob.is("bob@example.com").await;
+    assert_eq!(mesh.alice().get().status, 0);
+    mesh.world
+        .cluster
+        .delete("secret", "mcp-ingress", "mcp-ingress-tls-cacert");
+    mesh.alice().is(ALICE).await;
+    assert_eq!(bob.get().status, 0);
+}
+
+/// A CRL of the issuing authority, and none of the root: with the component `leaf-crl` Envoy asks for no other.
+pub(crate) async fn a_missing_list_locks_everybody_out_unless_leaves_alone_are_asked_about(
+    mesh: &Mesh,
+) {
+    if mesh.has_second_filter() {
+        return; // once a release is enough
+    }
+    let issuing = mesh.users.intermediate("Users Issuing CA");
+    let serial: &[u8] = &[0x6c, 0x65, 0x61, 0x66];
+    let mallory = Leaf::of([common_name("mallory@example.com")]).serial(serial);
+    let mallory = mesh.user(&issuing.issue(&mallory));
+    let bob = mesh.user(&issuing.client("bob@example.com"));
+    let server = server_certificate(&mesh.users);
+    let both = mesh.users.pem() + &issuing.pem();
+    mesh.put_back(&secret(mesh, &server, &json!({"ca.crt": both})));
+    bob.is("bob@example.com").await;
+    assert_is(&mallory.get(), "mallory@example.com");
+
+    let list = issuing.revocation_list(&[serial]);
+    let with_list = secret(mesh, &server, &json!({"ca.crt": both, "ca.crl": list}));
+    mesh.put_back(&with_list);
+    mallory.gets(0).await;
+    assert_eq!(bob.get().status, 0);
+
+    let with = Manifests::with(mesh.overlay, &["leaf-crl"]);
+    let component = with
+        .object("EnvoyFilter", "mcp-ingress", "leaf-crl")
+        .unwrap();
+    mesh.put_back(component);
+    bob.is("bob@example.com").await;
+    assert_eq!(mallory.get().status, 0);
+    mesh.take_out(component);
+    bob.gets(0).await;
+    mesh.put_back(&secret(mesh, &server, &json!({"ca.crl": ""})));
+    mesh.alice().is(ALICE).await;
+}
+
+/// The RoleBinding is gone: who serves goes on, a new Pod gets no certificate and admits nobody. istiod asks for the right
+/// once in some minutes, and at its start.
+pub(crate) async fn a_new_ingress_that_may_not_read_its_secret_lets_nobody_in(mesh: &Mesh) {
+    if mesh.has_second_filter() {
+        return; // once a release is enough
+    }
+    let binding = mesh.object("RoleBinding", "mcp-ingress", "mcp-ingress");
+    let forger = mesh.alice().forging();
+    mesh.take_out(binding);
+    mesh.world.restart_istiod().await;
+    let plan = Plan {
+        name: Some("mcp-ingress-3".to_owned()),
+        ..Plan::default()
+    };
+    let second = mesh.world.pod("mcp-ingress", "mcp-ingress", &plan).await;
+    let alice = mesh.user_of(&second, &mesh.alice);
+    eventually("istiod has refused the certificate", SLOW, async || {
+        let log = mesh.world.network.log("istiod", mesh.world.network.hub());
+        let refused = format!("proxy {}.mcp-ingress attempted to access", second.name);
+        log.contains(&refused).then_some(())
+    })
+    .await;
+    assert_eq!(alice.get().status, 0);
+    assert_is(&mesh.alice().get(), ALICE);
+    let refused = alice.forging();
+    mesh.put_back(binding);
+    mesh.world.restart_istiod().await;
+    alice.is(ALICE).await;
+    refused.was_always(ALICE);
+    forger.was_always(ALICE);
 }
 
 /// The agents fetch it, and the old filter serves until they have it.
@@ -110,7 +204,7 @@ async fn from_wasm_plugins_to_traffic_extensions_nobody_is_anybody_else() {
     people::each_is_who_the_certificate_says(&mesh);
     let [alice, agent] = forgers;
     alice.was_always(ALICE);
-    agent.was_always(crate::caller::AGENT);
+    agent.was_always(AGENT);
 }
 
 /// The control plane first, then the proxies, then the component is taken out. And the other order: it is taken out while
@@ -144,4 +238,28 @@ async fn an_upgrade_to_1_31_keeps_the_component_until_the_last_proxy_is_new() {
     alice.is(ALICE).await;
     assert_is(&alice.get_with(&FORGED), ALICE);
     forger.was_always(ALICE);
+}
+
+/// Istio promises nothing of what the waypoint's lines hang on.
+#[tokio::test]
+async fn an_upgrade_to_1_31_leaves_the_agents_of_a_waypoint_who_they_are() {
+    let mesh = Mesh::of("waypoint", ISTIO_1_30).await;
+    let forgers = [mesh.alice().forging(), mesh.agent().forging()];
+    mesh.world.upgrade(ISTIO_1_31).await;
+    mesh.agent().is(AGENT).await;
+
+    let plan = Plan {
+        name: Some("mcp-waypoint-2".to_owned()),
+        ..waypoint_plan()
+    };
+    let newer = mesh.world.pod("mcp-waypoint", "mcp-system", &plan).await;
+    mesh.world.ready(&newer).await;
+    let agent = mesh.tunnelled_to(&newer, &mesh.agent);
+    agent.is(AGENT).await;
+    assert_is(&agent.get_with(&FORGED), AGENT);
+    people::each_is_who_the_certificate_says(&mesh);
+    order::each_connection_manager_of_has_its_lines_in_order(&mesh, &newer);
+    let [alice, agent] = forgers;
+    alice.was_always(ALICE);
+    agent.was_always(AGENT);
 }

@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::caller::{AGENT, ALICE, Caller, assert_is};
+use crate::caller::{AGENT, ALICE, Caller, FORGED, assert_is};
 use crate::cluster::SLOW;
 use crate::harness::eventually;
-use crate::overlay::{Mesh, configuration, digest};
+use crate::manifests::Manifests;
+use crate::overlay::{Mesh, configuration, wasm};
 use crate::pod::{Plan, Pod};
 
 /// Who asks the proxy with the filter of this namespace, and who that is.
@@ -23,7 +24,7 @@ pub(crate) async fn a_wrong_digest_refuses_everybody(mesh: &Mesh) {
         let forger = caller.forging();
         let plugin = mesh.plugin(namespace);
         let mut wrong = plugin.clone();
-        *digest(&mut wrong) = json!("1".repeat(64));
+        wasm(&mut wrong)["sha256"] = json!("1".repeat(64));
         mesh.put_back(&wrong);
         caller.gets(403).await;
         mesh.put_back(plugin);
@@ -67,11 +68,7 @@ fn filtered<'a>(mesh: &'a Mesh, namespace: &str) -> &'a Pod {
 /// The agent does not fetch a module again after a failure. The Pod is ready, and refuses.
 pub(crate) async fn a_registry_that_was_away_is_healed_by_a_touch_of_the_plugin(mesh: &Mesh) {
     mesh.world.stop_registry();
-    let plan = Plan {
-        name: Some("mcp-ingress-2".to_owned()),
-        ..Plan::default()
-    };
-    let second = mesh.world.pod("mcp-ingress", "mcp-ingress", &plan).await;
+    let second = second_ingress(mesh, "mcp-ingress-2").await;
     mesh.world.ready(&second).await;
     let alice = mesh.user_of(&second, &mesh.alice);
     alice.gets(403).await;
@@ -80,6 +77,58 @@ pub(crate) async fn a_registry_that_was_away_is_healed_by_a_touch_of_the_plugin(
     mesh.put_back(&touched(mesh.plugin("mcp-ingress")));
     alice.is(ALICE).await;
     forger.was_always(ALICE);
+}
+
+/// The kubelet has fetched the module, so that a Pod serves where no registry is. Where the file is missing Envoy has no
+/// filter, and the Pod is ready all the same.
+pub(crate) async fn a_module_in_an_image_volume_needs_no_registry(mesh: &Mesh) {
+    if mesh.has_second_filter() {
+        return; // the ingress is the same
+    }
+    let with = Manifests::with(mesh.overlay, &["image-volume"]);
+    let volume = with
+        .object("Deployment", "mcp-ingress", "mcp-ingress")
+        .unwrap();
+    let plugin = mesh.plugin("mcp-ingress");
+    let mut from_file = plugin.clone();
+    {
+        let wasm = wasm(&mut from_file);
+        let shipped = with.plugin(&with.workload("mcp-ingress")).unwrap();
+        wasm["url"] = shipped.wasm()["url"].clone();
+        wasm.as_object_mut().unwrap().remove("sha256");
+    }
+    let forger = mesh.alice().forging();
+    mesh.world.stop_registry();
+    mesh.put_back(volume);
+    // Of an object that is applied kubectl takes away what is no longer in it.
+    mesh.put_back(&from_file);
+    let second = second_ingress(mesh, "mcp-ingress-volume").await;
+    let alice = mesh.user_of(&second, &mesh.alice);
+    alice.is(ALICE).await;
+    assert_is(&alice.get_with(&FORGED), ALICE);
+    assert!(second.module().starts_with("/var/lib/mtls-identity/"));
+
+    mesh.put_back(mesh.object("Deployment", "mcp-ingress", "mcp-ingress"));
+    let third = second_ingress(mesh, "mcp-ingress-without").await;
+    mesh.world.ready(&third).await;
+    let missing = mesh.user_of(&third, &mesh.alice);
+    missing.gets(500).await;
+    let without = missing.forging();
+
+    mesh.world.start_registry().await;
+    mesh.put_back(plugin);
+    missing.is(ALICE).await;
+    without.was_always(ALICE);
+    forger.was_always(ALICE);
+}
+
+/// One more Pod of the ingress.
+async fn second_ingress(mesh: &Mesh, name: &str) -> Pod {
+    let plan = Plan {
+        name: Some(name.to_owned()),
+        ..Plan::default()
+    };
+    mesh.world.pod("mcp-ingress", "mcp-ingress", &plan).await
 }
 
 /// Changed so that istiod sends it once more. Of a TrafficExtension it sends nothing when an annotation changes, so there

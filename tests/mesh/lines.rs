@@ -37,6 +37,28 @@ pub(crate) async fn a_second_policy_that_allows_opens_nothing(mesh: &Mesh) {
     mesh.alice().is(ALICE).await;
 }
 
+/// What kubectl leaves that stops before the policies: in an order in which Pods run before them. So the Deployments are
+/// last.
+pub(crate) async fn an_apply_that_stopped_before_the_policies_would_let_everybody_in(mesh: &Mesh) {
+    if mesh.has_second_filter() {
+        return;
+    }
+    let is_policy = |object: &&Value| {
+        object["kind"] == "AuthorizationPolicy" && object["metadata"]["namespace"] == "mcp-system"
+    };
+    let policies: Vec<_> = mesh.objects.iter().filter(is_policy).collect();
+    policies.iter().for_each(|policy| mesh.take_out(policy));
+    until(&mesh.intruder(), "is the administrator", |answer| {
+        answer.status == 200 && answer.gateway().user() == [ADMIN]
+    })
+    .await;
+    policies.iter().for_each(|policy| mesh.put_back(policy));
+    until(&mesh.intruder(), "is refused", |answer| {
+        answer.status == 403
+    })
+    .await;
+}
+
 /// Waits for an answer to a forged request.
 async fn until(caller: &Caller, what: &str, is: impl Fn(&Answer) -> bool) {
     let what = format!("who forges {what}");

@@ -4,6 +4,8 @@
 //! namespace of its own. What nodes and controllers would do is played; [`differences`] says where the world is not a
 //! mesh of Istio's own images.
 //!
+//! [`cluster_limit`] and [`spire`] need no world, but what `build.sh` builds as well: envoyproxy/ratelimit and SPIRE.
+//!
 //! Not among the tests of `cargo test`, because it builds Istio and Kubernetes (`build.sh`) and needs root.
 
 #![allow(
@@ -31,6 +33,9 @@ mod manifests;
 #[path = "../contextforge/python.rs"]
 mod python;
 
+#[path = "../e2e/seen.rs"]
+mod seen;
+
 mod caller;
 mod cluster;
 mod differences;
@@ -43,7 +48,9 @@ mod tools;
 mod world;
 
 mod admission;
+mod attack;
 mod changes;
+mod cluster_limit;
 mod contextforge;
 mod doctor;
 mod failures;
@@ -53,5 +60,6 @@ mod overlays;
 mod people;
 mod played;
 mod rows;
+mod spire;
 mod tenants;
 mod tool_rules;

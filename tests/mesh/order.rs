@@ -31,17 +31,22 @@ pub(crate) fn managers(mesh: &Mesh, pod: &Pod) -> Vec<(String, String, Value)> {
 /// routes the last word.
 pub(crate) fn each_connection_manager_has_its_lines_in_order(mesh: &Mesh) {
     for pod in mesh.filtered() {
-        for (_, chain, manager) in managers(mesh, pod) {
-            let at = format!("{} {chain}", pod.name);
-            assert_removes(&manager, &at);
-            assert_order(&manager, &at);
-            let inline = &manager["route_config"];
-            let routes = match inline.is_null() {
-                true => routes(pod, &manager["rds"]["route_config_name"]),
-                false => inline.clone(),
-            };
-            assert_last_word(&routes, &at);
-        }
+        each_connection_manager_of_has_its_lines_in_order(mesh, pod);
+    }
+}
+
+/// The same for one Pod.
+pub(crate) fn each_connection_manager_of_has_its_lines_in_order(mesh: &Mesh, pod: &Pod) {
+    for (_, chain, manager) in managers(mesh, pod) {
+        let at = format!("{} {chain}", pod.name);
+        assert_removes(&manager, &at);
+        assert_order(&manager, &at);
+        let inline = &manager["route_config"];
+        let routes = match inline.is_null() {
+            true => routes(pod, &manager["rds"]["route_config_name"]),
+            false => inline.clone(),
+        };
+        assert_last_word(&routes, &at);
     }
 }
 

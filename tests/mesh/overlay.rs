@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::caller::{ALICE, Caller, HOST};
+use crate::caller::{AGENT, ALICE, Caller, HOST};
 use crate::cluster::{Endpoint, SLOW};
 use crate::differences;
 use crate::harness::certs::{Authority, Credentials};
@@ -60,23 +60,25 @@ impl Mesh {
         let image = world.push(tools::image(), "0.2.0");
         world.use_image(&mut objects, &image);
         edit(&mut objects);
+        let agent = world.workload_pod("indexer", "agents").await;
+        let intruder = world.workload_pod("intruder", "elsewhere").await;
         world.install(&objects, &users);
         let application = Plan {
             application: true,
             ..Plan::default()
+        };
+        let waypoint = match ambient {
+            true => Some(world.waypoint("mcp-waypoint", "mcp-system").await),
+            false => None,
         };
         let ingress = world
             .pod("mcp-ingress", "mcp-ingress", &Plan::default())
             .await;
         let gateway = world.pod("mcp-gateway", "mcp-system", &application).await;
         world.publish("mcp-gateway", "mcp-system", &gateway, &[("http", 4444)]);
-        let waypoint = match ambient {
-            true => Some(world.waypoint("mcp-waypoint", "mcp-system").await),
-            false => None,
-        };
         let mesh = Self {
-            agent: world.workload_pod("indexer", "agents").await,
-            intruder: world.workload_pod("intruder", "elsewhere").await,
+            agent,
+            intruder,
             outside: world.network.add("outside"),
             alice: users.client(ALICE),
             world,
@@ -92,8 +94,12 @@ impl Mesh {
         mesh
     }
 
-    /// Waits until each path that leads to the MCP gateway has answered once.
+    /// Waits until each path that leads to the MCP gateway has answered once. All the while requests are forged: while
+    /// proxies start, and while they fetch the filter, nobody is anybody else.
     async fn serves(&self) {
+        let alice = self.alice().forging();
+        let agent = self.agent().forging();
+        let intruder = self.intruder().forging();
         self.world.ready(&self.ingress).await;
         // In ambient mode they have a certificate, and no sidecar of theirs is asked for anything.
         if self.waypoint.is_none() {
@@ -101,9 +107,15 @@ impl Mesh {
             self.world.ready(&self.intruder).await;
         }
         self.alice().gets(200).await;
-        if let Some(agent) = self.admitted_agent() {
-            agent.gets(200).await;
+        match self.admitted_agent() {
+            Some(admitted) => {
+                admitted.gets(200).await;
+                agent.was_always(AGENT);
+            }
+            None => agent.was_refused(),
         }
+        alice.was_always(ALICE);
+        intruder.was_refused();
     }
 
     /// The user with her certificate.
@@ -170,9 +182,11 @@ impl Mesh {
     pub(crate) fn take_out(&self, object: &Value) {
         let text = |field: &Value| field.as_str().unwrap().to_owned();
         let metadata = &object["metadata"];
-        let group = text(&object["apiVersion"]);
-        let group = group.split('/').next().unwrap();
-        let kind = format!("{}.{group}", text(&object["kind"]).to_lowercase());
+        let kind = text(&object["kind"]).to_lowercase();
+        let kind = match text(&object["apiVersion"]).split_once('/') {
+            Some((group, _)) => format!("{kind}.{group}"),
+            None => kind,
+        };
         self.world.cluster.delete(
             &kind,
             &text(&metadata["namespace"]),
@@ -204,11 +218,13 @@ impl World {
                 remote["http_uri"]["uri"] = json!(url);
                 remote["sha256"] = json!(digest);
             }
-            let wasm = match object["kind"].as_str() {
-                Some("WasmPlugin") => &mut object["spec"],
-                Some("TrafficExtension") => &mut object["spec"]["wasm"],
-                _ => continue,
-            };
+            if !matches!(
+                object["kind"].as_str(),
+                Some("WasmPlugin" | "TrafficExtension")
+            ) {
+                continue;
+            }
+            let wasm = wasm(object);
             wasm["url"] = json!(url);
             wasm["sha256"] = json!(digest);
         }
@@ -273,11 +289,7 @@ impl World {
             self.cluster.try_get(&get).ok()
         })
         .await;
-        let (variable, value) = differences::WAYPOINT;
-        let plan = Plan {
-            environment: vec![(variable.to_owned(), value.to_owned())],
-            ..Plan::default()
-        };
+        let plan = waypoint_plan();
         let pod = self.pod(name, namespace, &plan).await;
         let ports = [("mesh".to_owned(), 15008)].into();
         self.cluster
@@ -323,6 +335,15 @@ pub(crate) fn remote_code(object: &mut Value) -> Option<&mut Value> {
     })
 }
 
+/// How a waypoint runs.
+pub(crate) fn waypoint_plan() -> Plan {
+    let (variable, value) = differences::WAYPOINT;
+    Plan {
+        environment: vec![(variable.to_owned(), value.to_owned())],
+        ..Plan::default()
+    }
+}
+
 /// For the host of the shipped manifests.
 pub(crate) fn server_certificate(authority: &Authority) -> Credentials {
     let server = Leaf::of([common_name(HOST)])
@@ -333,16 +354,13 @@ pub(crate) fn server_certificate(authority: &Authority) -> Credentials {
 
 /// The filter's configuration in a WasmPlugin or a TrafficExtension.
 pub(crate) fn configuration(plugin: &mut Value) -> &mut Value {
-    match plugin["kind"].as_str() {
-        Some("TrafficExtension") => &mut plugin["spec"]["wasm"]["pluginConfig"],
-        _ => &mut plugin["spec"]["pluginConfig"],
-    }
+    &mut wasm(plugin)["pluginConfig"]
 }
 
-/// The digest of the module in one.
-pub(crate) fn digest(plugin: &mut Value) -> &mut Value {
+/// Where one of both names the module.
+pub(crate) fn wasm(plugin: &mut Value) -> &mut Value {
     match plugin["kind"].as_str() {
-        Some("TrafficExtension") => &mut plugin["spec"]["wasm"]["sha256"],
-        _ => &mut plugin["spec"]["sha256"],
+        Some("TrafficExtension") => &mut plugin["spec"]["wasm"],
+        _ => &mut plugin["spec"],
     }
 }

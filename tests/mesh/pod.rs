@@ -17,7 +17,7 @@ use crate::tools;
 use crate::world::World;
 
 /// The user of Istio's proxy.
-const PROXY: u32 = 1337;
+pub(crate) const PROXY: u32 = 1337;
 /// The user of what runs beside it.
 pub(crate) const APPLICATION: u32 = 1000;
 
@@ -222,6 +222,7 @@ impl World {
             pod.folder.join("var/lib/istio/data"),
             PathBuf::from("/var/lib/istio/data"),
         ));
+        mounts.extend(pod.image_mounts(&self.module_folder()));
         let launch = Launch {
             command,
             environment,
@@ -275,6 +276,26 @@ impl Pod {
             .find(|container| container["name"] == "istio-proxy")
     }
 
+    /// Where the proxy sees the files of an image; all images of a Pod are that of the filter.
+    fn image_mounts(&self, files: &Path) -> Vec<(PathBuf, PathBuf)> {
+        let volumes = self.object["spec"]["volumes"].as_array();
+        let is_image = |name: &Value| {
+            let mut volumes = volumes.into_iter().flatten();
+            volumes.any(|volume| volume["name"] == *name && volume["image"].is_object())
+        };
+        let mounts = self
+            .proxy()
+            .and_then(|container| container["volumeMounts"].as_array());
+        let mounts = mounts.into_iter().flatten();
+        mounts
+            .filter(|mount| is_image(&mount["name"]))
+            .map(|mount| {
+                let path = mount["mountPath"].as_str().unwrap();
+                (files.to_owned(), PathBuf::from(path))
+            })
+            .collect()
+    }
+
     /// A program that ends with this Pod.
     pub(crate) fn runs(&self, process: Process) {
         self.processes.lock().unwrap().push(process);
@@ -293,6 +314,12 @@ impl Pod {
     /// Where the agent writes the workload's certificate: `cert-chain.pem` and `key.pem`.
     pub(crate) fn certificate(&self) -> PathBuf {
         self.folder.join("certificate")
+    }
+
+    /// The same as files for curl.
+    pub(crate) fn certificate_files(&self) -> [String; 2] {
+        ["cert-chain.pem", "key.pem"]
+            .map(|name| self.certificate().join(name).display().to_string())
     }
 
     pub(crate) async fn has_certificate(&self) {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::caller::{ADMIN, AGENT, ALICE, FORGED, assert_is};
 use crate::cluster::SLOW;
 use crate::harness::artifacts::output;
-use crate::harness::certs::Authority;
+use crate::harness::certs::{Authority, Credentials};
 use crate::harness::eventually;
 use crate::harness::leaf::{Leaf, common_name};
 use crate::overlay::{Mesh, configuration};
@@ -102,6 +102,76 @@ pub(crate) async fn an_ingress_that_takes_any_certificate_makes_nobody_a_user(me
     mesh.put_back(gateway);
     mesh.user(&admin).gets(0).await;
     mesh.alice().is(ALICE).await;
+}
+
+/// The Gateway API's word for the same, in a Gateway of the operator's at the Pods of the ingress. 1.30 has it not.
+pub(crate) async fn a_fallback_for_insecure_clients_makes_nobody_a_user(mesh: &Mesh) {
+    if mesh.world.release() == ISTIO_1_30 {
+        return;
+    }
+    let authority = json!({
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "users-ca", "namespace": "mcp-ingress"},
+        "data": {"ca.crt": mesh.users.pem()},
+    });
+    let [gateway, route] = fallback();
+    mesh.world
+        .cluster
+        .apply(&[authority, gateway.clone(), route.clone()]);
+    let at = |credentials: &Credentials| mesh.user_at(&mesh.ingress, credentials, FALLBACK, 8443);
+    at(&mesh.alice).is(ALICE).await;
+    let admin = Authority::named("Strangers CA").client(ADMIN);
+    let answer = at(&admin).get_with(&FORGED);
+    assert_eq!(answer.status, 403, "{answer:?}");
+    answer.assert_reason("certificate_not_validated");
+    mesh.take_out(&route);
+    mesh.take_out(&gateway);
+    at(&admin).gets(0).await;
+    mesh.alice().is(ALICE).await;
+}
+
+/// The host of that Gateway.
+const FALLBACK: &str = "fallback.example.com";
+
+/// A Gateway, and its route.
+fn fallback() -> [Value; 2] {
+    let version = "gateway.networking.k8s.io/v1";
+    let validation = json!({
+        "mode": "AllowInsecureFallback",
+        "caCertificateRefs": [{"group": "", "kind": "ConfigMap", "name": "users-ca"}],
+    });
+    let listener = json!({
+        "name": "https",
+        "port": 443,
+        "protocol": "HTTPS",
+        "hostname": FALLBACK,
+        "tls": {"mode": "Terminate", "certificateRefs": [{"name": "mcp-ingress-tls"}]},
+        "allowedRoutes": {"namespaces": {"from": "All"}},
+    });
+    let gateway = json!({
+        "apiVersion": version,
+        "kind": "Gateway",
+        "metadata": {"name": "fallback", "namespace": "mcp-ingress"},
+        "spec": {
+            "gatewayClassName": "istio",
+            "addresses": [{
+                "type": "Hostname", "value": "mcp-ingress.mcp-ingress.svc.cluster.local",
+            }],
+            "tls": {"frontend": {"default": {"validation": validation}}},
+            "listeners": [listener],
+        },
+    });
+    let route = json!({
+        "apiVersion": version,
+        "kind": "HTTPRoute",
+        "metadata": {"name": "fallback", "namespace": "mcp-system"},
+        "spec": {
+            "parentRefs": [{"name": "fallback", "namespace": "mcp-ingress"}],
+            "rules": [{"backendRefs": [{"name": "mcp-gateway", "port": 4444}]}],
+        },
+    });
+    [gateway, route]
 }
 
 /// The mesh is called otherwise than the second filter's configuration says.

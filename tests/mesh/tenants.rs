@@ -66,6 +66,7 @@ fn headers(mark: &str) -> Value {
     }}})
 }
 
+/// The tenant's route of this host to our Service.
 pub(crate) fn route(namespace: &str, host: &str, gateways: &[&str], mark: &str) -> Value {
     let destination = json!({"host": SERVICE, "port": {"number": 4444}});
     object(
@@ -85,7 +86,7 @@ pub(crate) fn route(namespace: &str, host: &str, gateways: &[&str], mark: &str) 
 }
 
 /// The first answer of a request that the tenant's route has led.
-async fn led_by(caller: &Caller, mark: &str) -> Answer {
+pub(crate) async fn led_by(caller: &Caller, mark: &str) -> Answer {
     eventually("the tenant's route leads", SLOW, async || {
         let answer = caller.get();
         let led = answer.status == 200 && answer.gateway().values(MARK) == [mark];

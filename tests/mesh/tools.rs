@@ -1,6 +1,7 @@
 //! The programs of the mesh, and what of this machine they need.
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -61,6 +62,12 @@ pub(crate) fn later_image() -> &'static Image {
         fs::write(&file, module).unwrap();
         packed(&file, "later-image")
     })
+}
+
+/// For a program that must be told its port.
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
 }
 
 fn packed(module: &Path, name: &str) -> Image {

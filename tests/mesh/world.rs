@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::cluster::{Cluster, Endpoint, SLOW, status};
 use crate::differences;
-use crate::harness::artifacts::{debian, repository};
+use crate::harness::artifacts::{self, debian, repository};
 use crate::harness::eventually;
 use crate::harness::process::Process;
 use crate::manifests::documents;
@@ -101,6 +101,16 @@ impl World {
         ]
     }
 
+    /// What a kubelet unpacks of the filter's image.
+    pub(crate) fn module_folder(&self) -> PathBuf {
+        let folder = self.folder().join("module");
+        if !folder.exists() {
+            fs::create_dir(&folder).unwrap();
+            fs::copy(artifacts::wasm(), folder.join("plugin.wasm")).unwrap();
+        }
+        folder
+    }
+
     async fn install_istio(&self) {
         let manifest = manifest(self.release(), self.ambient);
         let envoy = self.folder().join("envoy/envoy");
@@ -136,6 +146,12 @@ impl World {
         self.cluster
             .endpoints("istio-system", "istiod", &Endpoint::hub(), &ports.collect());
         self.start_istiod(&of("Deployment")).await;
+        let webhook = "validatingwebhookconfiguration istiod-default-validator";
+        eventually("istiod validates what is applied", SLOW, async || {
+            let policy = self.cluster.get(webhook)["webhooks"][0]["failurePolicy"].clone();
+            (policy == "Fail").then_some(())
+        })
+        .await;
     }
 
     /// With the arguments and the environment of its Deployment.
@@ -249,6 +265,8 @@ fn manifest(release: Release, ambient: bool) -> &'static str {
             let profile = if ambient { "ambient" } else { "minimal" };
             let mut settings = vec![format!("profile={profile}")];
             settings.push(format!("meshConfig.defaultConfig.binaryPath={ENVOY}"));
+            // What `istioctl install` adds by itself: the webhook for objects that name no revision.
+            settings.push("values.defaultRevision=default".to_owned());
             settings.extend(differences::SETTINGS.map(str::to_owned));
             if ambient {
                 settings.extend(differences::AMBIENT_SETTINGS.map(str::to_owned));

@@ -30,15 +30,18 @@ impl Authority {
     /// Two authorities of one name are still two: their keys differ.
     pub(crate) fn named(common_name: &str) -> Self {
         let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::default();
-        params.distinguished_name = DistinguishedName::new();
-        params
-            .distinguished_name
-            .push(DnType::CommonName, common_name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         Self {
-            issuer: CertifiedIssuer::self_signed(params, key).unwrap(),
+            issuer: CertifiedIssuer::self_signed(authority(common_name), key).unwrap(),
+            name: leaf::name([leaf::common_name(common_name)]),
+        }
+    }
+
+    /// An intermediate authority, whose certificate this one has signed.
+    pub(crate) fn intermediate(&self, common_name: &str) -> Self {
+        let key = KeyPair::generate().unwrap();
+        let params = authority(common_name);
+        Self {
+            issuer: CertifiedIssuer::signed_by(params, key, &self.issuer).unwrap(),
             name: leaf::name([leaf::common_name(common_name)]),
         }
     }
@@ -113,6 +116,18 @@ impl Authority {
         };
         list.signed_by(&self.issuer).unwrap().pem().unwrap()
     }
+}
+
+/// What the certificate of an authority says.
+fn authority(common_name: &str) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params
+        .distinguished_name
+        .push(DnType::CommonName, common_name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params
 }
 
 /// A certificate and its private key.

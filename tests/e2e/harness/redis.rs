@@ -69,7 +69,7 @@ impl Redis {
         self.process.as_ref().unwrap().signal("CONT");
     }
 
-    fn socket(&self) -> PathBuf {
+    pub(crate) fn socket(&self) -> PathBuf {
         self.directory.path().join("redis.sock")
     }
 }

@@ -91,8 +91,7 @@ impl UnaryService<RateLimitRequest> for ShouldRateLimit {
     }
 }
 
-/// As Limitador's own server does it, also where Redis does not answer: `UNKNOWN` would let the request pass whatever
-/// `failure_mode_deny` says.
+/// As Limitador's own server does it, also where Redis does not answer.
 async fn decide(limiter: &AsyncRateLimiter, request: RateLimitRequest) -> Result<Code, Status> {
     let entries = request.descriptors.into_iter().flat_map(|it| it.entries);
     let values: HashMap<_, _> = entries.map(|entry| (entry.key, entry.value)).collect();

@@ -1,12 +1,12 @@
 //! The order of the filters matters: in front of the one that names the user there is nobody to limit.
 
-use super::{ALICE, ANONYMOUS, BOB, Limiter, Place, USER, counted, passing, patient, pieces};
-use crate::harness::Fixture;
+use super::{ALICE, ANONYMOUS, BOB, Limiter, USER, counted, passing};
+use crate::harness::cluster_limit::{Place, patient};
 
 #[tokio::test]
 async fn in_front_of_the_identity_all_users_are_one() {
     let limiter = Limiter::start().await;
-    let fixture = Fixture::new().edit(pieces(limiter.service.address(), Place::InFront));
+    let fixture = limiter.envoy_with(Place::InFront);
     let site = fixture.edit(patient).start().await;
     // More than her limit: it is not hers that is spent.
     const { assert!(ANONYMOUS > USER) };
@@ -18,7 +18,7 @@ async fn in_front_of_the_identity_all_users_are_one() {
 #[tokio::test]
 async fn in_front_of_the_identity_a_limit_of_users_alone_limits_nothing() {
     let limiter = Limiter::start().await;
-    let fixture = Fixture::new().edit(pieces(limiter.service.address(), Place::InFront));
+    let fixture = limiter.envoy_with(Place::InFront);
     let site = fixture
         .edit(patient)
         .edit(|envoy| {

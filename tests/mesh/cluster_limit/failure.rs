@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use super::{ALICE, BOB, Limiter, USER, counted, limit_filter, passing, piece};
+use super::{ALICE, BOB, Limiter, USER, counted, passing};
+use crate::harness::cluster_limit::{limit_filter, piece};
 use crate::harness::{PATIENCE, eventually};
 
 /// As shipped.
