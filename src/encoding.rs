@@ -1,4 +1,4 @@
-//! Base16 and base64 of RFC 4648, in the one way this project writes and reads them.
+//! Base16 and base64 of RFC 4648, in the one way this project writes and reads them; and text without its case.
 
 use base16ct::{lower, mixed};
 use base64ct::{Base64, Base64UrlUnpadded, Encoding};
@@ -36,4 +36,14 @@ pub fn bytes_of_base64(text: &[u8]) -> Option<Vec<u8>> {
 /// Base64url without padding (RFC 4648 section 5), and with no bit set that encodes nothing.
 pub fn bytes_of_base64url(text: &[u8]) -> Option<Vec<u8>> {
     Base64UrlUnpadded::decode_vec(std::str::from_utf8(text).ok()?).ok()
+}
+
+/// Text without its letter case, a letter at a time, so that a piece of a text is folded as it is in the whole. (The lower
+/// case of a capital sigma depends on what follows it: here a final sigma is a sigma.)
+pub fn without_case(text: &str) -> String {
+    let one_sigma = |letter| if letter == 'ς' { 'σ' } else { letter };
+    text.chars()
+        .flat_map(char::to_lowercase)
+        .map(one_sigma)
+        .collect()
 }

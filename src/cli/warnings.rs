@@ -32,6 +32,7 @@ pub(super) fn warnings(
         warnings.check_rules(authorization.rules());
     }
     warnings.check_paths(&value);
+    warnings.check_lists(&value);
     warnings.check_messages(&value, configuration);
     warnings.complaints
 }
@@ -158,6 +159,28 @@ impl Warnings<'_> {
                     steps.extend([key("paths"), Step::Index(index)]);
                     let at = format!("authorization.rules[{place}].paths[{index}]");
                     self.add(&steps, &at, &format!("{path:?} allows {whole:?} as well"));
+                }
+            }
+        }
+    }
+
+    /// A deny rule compares the entries of a header one by one, and each line as it is.
+    fn check_lists(&mut self, value: &Value) {
+        for (place, rule) in rules_of(value).enumerate() {
+            if rule.get("action").and_then(Value::as_str) != Some("deny") {
+                continue;
+            }
+            let conditions = rule.get("headers").and_then(Value::as_object);
+            for (name, values) in conditions.into_iter().flatten() {
+                let listed: Vec<_> = strings(Some(values)).collect();
+                for text in listed.into_iter().filter(|text| text.contains(',')) {
+                    let steps = [&rule_steps(place)[..], &[key("headers"), key(name)]].concat();
+                    let at = format!("authorization.rules[{place}].headers[{name:?}]");
+                    let message = format!(
+                        "{text:?} has a comma: a client that writes the list with other spaces, or in two headers, is not \
+                         denied by it"
+                    );
+                    self.add(&steps, &at, &message);
                 }
             }
         }

@@ -8,7 +8,7 @@ use crate::decide::decision::{Decision, Denial, Evidence};
 use crate::decide::header_value::HeaderSource;
 use crate::decide::headers::{HeaderRules, Headers};
 use crate::decide::policy::{Check, Policy};
-use crate::identity::{DirectPeer, IdentityError, Peer, PeerError};
+use crate::identity::{DirectPeer, ForwardedHeader, IdentityError, Peer, PeerError};
 use crate::limit::{Allowance, RateLimits};
 use crate::reason::Reason;
 use crate::request::RequestHead;
@@ -68,6 +68,14 @@ impl Filter {
     /// The names of a head that this filter owns, and so must be removed whatever follows.
     pub fn owned_names<'a>(&self, head: &RequestHead<'a>) -> impl Iterator<Item = &'a [u8]> {
         head.names().filter(|name| self.headers.is_owned(name))
+    }
+
+    /// Whether an owned header of this name can only be a client's claim. Envoy itself, or a proxy in front, writes the
+    /// header in which it speaks for others.
+    pub fn is_claim(&self, name: &[u8]) -> bool {
+        let of_proxy = self.policy.forwarded_header.name().as_bytes();
+        let speaks = !self.policy.forwarded_by.is_empty();
+        name != ForwardedHeader::Xfcc.name().as_bytes() && !(speaks && name == of_proxy)
     }
 
     /// The value of the header in which a direct peer speaks for others (`certificate.forwarded_header`); several values

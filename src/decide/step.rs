@@ -11,9 +11,10 @@ use crate::decide::policy::{Check, Request};
 use crate::limit::{Allowance, Charge};
 use crate::reason::Reason;
 use crate::request::{
-    McpHeadError, McpMessage, RequestHead, RequestPath, check_mcp_head, mcp_headers_agree,
+    McpHeadError, McpMessage, RequestHead, RequestPath, check_mcp_head, may_lack_body,
+    mcp_headers_agree,
 };
-use crate::rules::{Confirmation, Message, TokenBinding};
+use crate::rules::{Confirmation, Message, TokenBinding, has_one_reading};
 
 /// The body of a request, as far as it is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,15 +141,17 @@ impl Filter {
         if head.is_upgrade() {
             return Step::Done(self.finish(&asked, Message::Any, &mut charge));
         }
+        let is_post = head.first(":method") == b"POST";
         Step::Done(match body {
-            Body::None if head.first(":method") != b"POST" => {
+            // A hop over HTTP/2 may say only afterwards that there is no body.
+            Body::None | Body::Whole([]) if !is_post => {
                 self.finish(&asked, Message::None, &mut charge)
             }
             Body::Coming => match self.refused_at_head(&asked, &mut charge) {
                 Some(outcome) => outcome,
                 None => return Step::Hold,
             },
-            Body::None | Body::Whole(_) | Body::TooLong => match read(head, body) {
+            Body::None | Body::Whole(_) | Body::TooLong => match self.read(head, body) {
                 Ok(message) => self.finish(&asked, Message::Read(&message), &mut charge),
                 Err(broken) => self.broken(&asked, broken, &mut charge),
             },
@@ -158,10 +161,15 @@ impl Filter {
     /// What the token of a request is bound to, where anybody asks. Of two tokens Envoy may have read one and the gateway
     /// may read the other.
     fn token(&self, head: &RequestHead<'_>, read: Confirmation) -> Confirmation {
-        let is_asked = self.policy.tokens.binding != TokenBinding::Off;
-        match is_asked && head.values("authorization").nth(1).is_some() {
-            true => Confirmation::Ambiguous,
-            false => read,
+        let mut values = head.values("authorization");
+        let has_one = match (values.next(), values.next()) {
+            (Some(value), None) => has_one_reading(value),
+            (None, _) => true,
+            (Some(_), Some(_)) => false,
+        };
+        match has_one || self.policy.tokens.binding == TokenBinding::Off {
+            true => read,
+            false => Confirmation::Ambiguous,
         }
     }
 
@@ -188,15 +196,47 @@ impl Filter {
         if limited.decision.reason().is_some() {
             return Some(limited);
         }
-        let broken = check_mcp_head(asked.head, self.mcp.max_body).err()?;
-        let reason = match broken {
-            McpHeadError::TooLarge => Reason::McpTooLarge,
-            McpHeadError::ContentType | McpHeadError::ContentEncoding => Reason::MalformedMcp,
-        };
-        Some(self.broken(asked, (reason, broken.detail().to_owned()), charge))
+        if may_lack_body(asked.head) {
+            return None;
+        }
+        let broken = self.check_head(asked.head).err()?;
+        Some(self.broken(asked, broken, charge))
     }
 
-    /// The outcome of a request whose body is no message. Where that is only observed, the body may be any message.
+    fn check_head(&self, head: &RequestHead<'_>) -> Result<(), Broken> {
+        check_mcp_head(head, self.mcp.max_body).map_err(|error| {
+            let reason = match error {
+                McpHeadError::TooLarge => Reason::McpTooLarge,
+                McpHeadError::ContentType | McpHeadError::ContentEncoding => Reason::MalformedMcp,
+            };
+            (reason, error.detail().to_owned())
+        })
+    }
+
+    /// The message that a body is.
+    fn read(&self, head: &RequestHead<'_>, body: Body<'_>) -> Result<McpMessage, Broken> {
+        let bytes = match body {
+            Body::Whole(bytes) => bytes,
+            Body::None | Body::Coming => &[],
+            Body::TooLong => {
+                let detail = "the body is longer than mcp.max_body".to_owned();
+                return Err((Reason::McpTooLarge, detail));
+            }
+        };
+        self.check_head(head)?;
+        let message = McpMessage::parse(bytes);
+        let message = message.map_err(|error| (Reason::MalformedMcp, error.to_string()))?;
+        match mcp_headers_agree(head, &message) {
+            true => Ok(message),
+            false => {
+                let detail = "Mcp-Method or Mcp-Name says something else than the body".to_owned();
+                Err((Reason::McpHeaderMismatch, detail))
+            }
+        }
+    }
+
+    /// The outcome of a request whose body is no message. It is charged as any other: to find that out costs the most. Where
+    /// it is only observed, the body may be any message.
     fn broken(
         &self,
         asked: &Asked<'_>,
@@ -210,11 +250,15 @@ impl Filter {
             }
             return outcome;
         }
-        match self
+        let decision = self
             .policy
-            .decide(&asked.with(Message::Unread), asked.client)
-        {
+            .decide(&asked.with(Message::Unread), asked.client);
+        let charged = match decision {
             Decision::Deny(denial) => Outcome::denied(denial),
+            Decision::Allow(permit) => self.limit(permit, Rc::default(), Message::None, charge),
+        };
+        match charged.decision {
+            Decision::Deny(_) => charged,
             Decision::Allow(permit) => {
                 let mut denial = permit.withdraw(reason);
                 denial.evidence.detail = Some(detail.into());
@@ -326,26 +370,5 @@ impl Filter {
             }
         }
         Ok(first)
-    }
-}
-
-/// The message that a body is.
-fn read(head: &RequestHead<'_>, body: Body<'_>) -> Result<McpMessage, Broken> {
-    let bytes = match body {
-        Body::Whole(bytes) => bytes,
-        Body::None | Body::Coming => &[],
-        Body::TooLong => {
-            let detail = "the body is longer than mcp.max_body".to_owned();
-            return Err((Reason::McpTooLarge, detail));
-        }
-    };
-    let message = McpMessage::parse(bytes);
-    let message = message.map_err(|error| (Reason::MalformedMcp, error.to_string()))?;
-    match mcp_headers_agree(head, &message) {
-        true => Ok(message),
-        false => {
-            let detail = "Mcp-Method or Mcp-Name says something else than the body".to_owned();
-            Err((Reason::McpHeaderMismatch, detail))
-        }
     }
 }

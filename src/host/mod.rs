@@ -25,6 +25,7 @@ use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, BufferType, ContextType, LogLevel, MapType};
 
 use crate::config::Configuration;
+use crate::decide::ConnectionClient;
 use crate::reason::Reason;
 
 use open_streams::{OpenStream, PluginName};
@@ -109,6 +110,7 @@ impl RootContext for Root {
             open: None,
             held: None,
             held_size: 0,
+            is_refused: false,
             response_headers: Vec::new(),
         }))
     }
@@ -137,13 +139,15 @@ fn read_configuration(size: usize) -> Result<Configuration, String> {
 struct Exchange {
     id: RequestId,
     name: PluginName,
-    /// From the decision on.
+    /// From the decision on, or from when it is held.
     open: Option<OpenStream>,
     plugin: Option<Rc<Plugin>>,
     /// The request, while its body is still to come.
     held: Option<Held>,
     /// The length of its body so far, in bytes.
     held_size: usize,
+    /// Nothing of a refused request goes on, whatever becomes of the answer.
+    is_refused: bool,
     response_headers: ResponseHeaders,
 }
 
@@ -157,15 +161,33 @@ impl Exchange {
     fn apply(&mut self, served: Result<Served, Refusal>) -> Action {
         match served {
             Ok(Served::Passes(response_headers, client)) => {
-                self.open = Some(OpenStream::note(self.id, self.name.clone(), client));
+                self.note(client);
                 self.response_headers = response_headers;
                 Action::Continue
             }
             Ok(Served::Waits(held)) => {
+                self.note(held.client());
                 self.held = Some(held);
                 Action::Pause
             }
-            Err(refusal) => refusal.answer(),
+            Err(refusal) => {
+                self.is_refused = true;
+                refusal.answer()
+            }
+        }
+    }
+
+    /// Notes once that the request is open.
+    fn note(&mut self, client: Rc<ConnectionClient>) {
+        let note = || OpenStream::note(self.id, self.name.clone(), client);
+        self.open.get_or_insert_with(note);
+    }
+
+    /// What becomes of the rest of a request that is decided.
+    fn rest(&self) -> Action {
+        match self.is_refused {
+            true => Action::Pause,
+            false => Action::Continue,
         }
     }
 
@@ -211,18 +233,19 @@ impl HttpContext for Exchange {
                 self.held_size = size;
                 self.decide_held(held, size, end_of_stream)
             }
-            None => Action::Continue,
+            None => self.rest(),
         }
     }
 
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
-        if let Err(reason) = self.plugin().and_then(Plugin::strip_trailers) {
-            return Refusal::new(reason).answer();
+        let stripped = self.plugin().map_err(Refusal::new);
+        if let Err(refusal) = stripped.and_then(Plugin::strip_trailers) {
+            return self.apply(Err(refusal));
         }
         // Trailers are behind the body, so that it is whole now.
         match self.take_held() {
             Some(held) => self.decide_held(held, self.held_size, true),
-            None => Action::Continue,
+            None => self.rest(),
         }
     }
 

@@ -66,6 +66,13 @@ pub(super) struct Held {
     client: Rc<ConnectionClient>,
 }
 
+impl Held {
+    /// Who it comes from.
+    pub(super) fn client(&self) -> Rc<ConnectionClient> {
+        self.client.clone()
+    }
+}
+
 /// The configuration is replaced, and its last request has ended: what was counted under it is written before it goes.
 /// (Envoy would also call `on_done`, but for each request as well.)
 impl Drop for Plugin {
@@ -235,23 +242,26 @@ impl Plugin {
     }
 
     fn strip(&self, map: MapType, head: &RequestHead<'_>) -> Result<(), Reason> {
-        let mut stripped = false;
-        for name in self.configuration.filter.owned_names(head) {
+        let filter = &self.configuration.filter;
+        let mut is_claimed = false;
+        for name in filter.owned_names(head) {
+            is_claimed |= filter.is_claim(name);
             let name = str::from_utf8(name).map_err(|_| Reason::InternalError)?;
             hostcalls::remove_map_value(map, name)?;
-            stripped = true;
         }
-        if stripped {
+        if is_claimed {
             self.metrics.count(Counter::Stripped);
         }
         Ok(())
     }
 
     /// Strips trailers as well: they may end up among the headers (RFC 9110 section 6.5.2).
-    pub(super) fn strip_trailers(&self) -> Result<(), Reason> {
-        let map = header_map(MapType::HttpRequestTrailers)?;
-        let trailers = RequestHead::read(&map).ok_or(Reason::InternalError)?;
-        self.strip(MapType::HttpRequestTrailers, &trailers)
+    pub(super) fn strip_trailers(&self) -> Result<(), Refusal> {
+        let stripped = header_map(MapType::HttpRequestTrailers).and_then(|map| {
+            let trailers = RequestHead::read(&map).ok_or(Reason::InternalError)?;
+            self.strip(MapType::HttpRequestTrailers, &trailers)
+        });
+        stripped.map_err(|_| self.refuse_unread())
     }
 
     /// Who the request comes from; an error is a failed call.

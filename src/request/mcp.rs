@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use crate::encoding::without_case;
 use crate::request::strict_json::{self, Json, find};
 
 /// The keys that decide. A key that differs from one of them in case only is another key for one reader, and the same for
@@ -59,7 +60,7 @@ impl McpMessage {
     /// # Errors
     /// [`McpError`] names the rule that is broken.
     pub fn parse(body: &[u8]) -> Result<Self, McpError> {
-        let json = strict_json::read(body);
+        let json = strict_json::read(body, is_known);
         let json = json.map_err(|error| McpError::Json(error.to_string()))?;
         let Json::Object(message) = json else {
             return Err(McpError::NotObject);
@@ -114,7 +115,7 @@ impl McpMessage {
 fn lowercase(text: &str) -> String {
     #[cfg(test)]
     work::count(text.len());
-    text.to_lowercase()
+    without_case(text)
 }
 
 /// How much was put into lower case, for the test that holds the work of a request to its bound.
@@ -160,6 +161,11 @@ fn name(method: &str, params: Option<&Json>) -> Result<Option<String>, McpError>
     }
 }
 
+/// Whether a key is one of those that decide, in whatever case.
+fn is_known(key: &str) -> bool {
+    KEYS.iter().any(|known| is_same_without_case(known, key))
+}
+
 fn check_keys(object: &[(String, Json)]) -> Result<(), McpError> {
     for (key, _) in object {
         let mut known = KEYS.into_iter();
@@ -171,8 +177,12 @@ fn check_keys(object: &[(String, Json)]) -> Result<(), McpError> {
 }
 
 /// Some letters outside ASCII have one inside as their other case: `ſ` is a small `S`, the Kelvin sign a capital `k`.
-fn is_same_without_case(one: &str, other: &str) -> bool {
-    one.to_lowercase() == other.to_lowercase() || one.to_uppercase() == other.to_uppercase()
+fn is_same_without_case(known: &str, key: &str) -> bool {
+    // A message may have a hundred thousand keys.
+    if key.is_ascii() {
+        return known.eq_ignore_ascii_case(key);
+    }
+    known.to_lowercase() == key.to_lowercase() || known.to_uppercase() == key.to_uppercase()
 }
 
 #[cfg(test)]

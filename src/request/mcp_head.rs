@@ -53,6 +53,13 @@ pub fn check_mcp_head(head: &RequestHead<'_>, max_body: usize) -> Result<(), Mcp
     }
 }
 
+/// Whether a request may turn out to have no body: a method other than POST, and no length. A hop over HTTP/2 may say only
+/// after the head that nothing follows.
+pub fn may_lack_body(head: &RequestHead<'_>) -> bool {
+    let mut lengths = head.values("content-length");
+    head.first(":method") != b"POST" && lengths.all(|length| length == b"0")
+}
+
 /// Whether a media type (RFC 9110 section 8.3.1) is `application/json`, with no parameter but `charset=utf-8`.
 fn is_json_in_utf8(value: &[u8]) -> bool {
     let mut parts = value.split(|&byte| byte == b';').map(<[u8]>::trim_ascii);
@@ -61,7 +68,10 @@ fn is_json_in_utf8(value: &[u8]) -> bool {
         .is_some_and(|it| it.eq_ignore_ascii_case(b"application/json"));
     let is_utf8 = |parameter: &[u8]| {
         let lower = parameter.to_ascii_lowercase();
-        matches!(&lower[..], b"charset=utf-8" | b"charset=\"utf-8\"")
+        matches!(
+            &lower[..],
+            b"" | b"charset=utf-8" | b"charset=\"utf-8\"" | b"charset=utf8"
+        )
     };
     is_json && parts.all(is_utf8)
 }

@@ -13,6 +13,6 @@ pub use header_name::{HeaderName, HeaderNameError};
 #[cfg(test)]
 pub(crate) use mcp::work as lowercase_work;
 pub use mcp::{McpError, McpMessage};
-pub use mcp_head::{McpHeadError, check_mcp_head, mcp_headers_agree};
+pub use mcp_head::{McpHeadError, check_mcp_head, may_lack_body, mcp_headers_agree};
 pub use path::RequestPath;
 pub(crate) use path::{End, normal_form};

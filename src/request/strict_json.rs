@@ -1,6 +1,6 @@
 //! JSON (RFC 8259) as every reader reads it: no key twice, nothing behind the value, no deep nesting.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
@@ -17,18 +17,19 @@ pub(super) enum Json {
     Null,
     Text(String),
     Number,
+    /// Those of its members that the reader was told to keep.
     Object(Vec<(String, Json)>),
     /// A list or a Boolean.
     Other,
 }
 
-/// Reads a whole value.
+/// Reads a whole value. Of an object the members are kept whose key `keeps` names.
 ///
 /// # Errors
 /// What is no JSON, or can be read in two ways.
-pub(super) fn read(bytes: &[u8]) -> serde_json::Result<Json> {
+pub(super) fn read(bytes: &[u8], keeps: fn(&str) -> bool) -> serde_json::Result<Json> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let json = Value { depth: 0 }.deserialize(&mut reader)?;
+    let json = Value { depth: 0, keeps }.deserialize(&mut reader)?;
     reader.end()?;
     Ok(json)
 }
@@ -45,13 +46,17 @@ pub(super) fn find<'a>(object: &'a [(String, Json)], key: &str) -> Option<&'a Js
 #[derive(Clone, Copy)]
 struct Value {
     depth: usize,
+    keeps: fn(&str) -> bool,
 }
 
 impl Value {
     fn inner<E: Error>(self) -> Result<Self, E> {
         match self.depth {
             MAXIMUM_DEPTH => Err(E::custom("nested deeper than 64")),
-            depth => Ok(Self { depth: depth + 1 }),
+            depth => Ok(Self {
+                depth: depth + 1,
+                ..self
+            }),
         }
     }
 }
@@ -103,17 +108,18 @@ impl<'de> Visitor<'de> for Value {
 
     fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Json, A::Error> {
         let inner = self.inner()?;
-        let (mut keys, mut members) = (BTreeSet::new(), Vec::new());
+        let (mut keys, mut members) = (HashSet::new(), Vec::new());
         while let Some(key) = object.next_key::<String>()? {
-            if !keys.insert(key.clone()) {
+            if keys.contains(&key) {
                 return Err(A::Error::custom(format_args!(
                     "the key {key:?} is there twice"
                 )));
             }
             let value = object.next_value_seed(inner)?;
-            if self.depth < KEPT_DEPTH {
-                members.push((key, value));
+            if self.depth < KEPT_DEPTH && (self.keeps)(&key) {
+                members.push((key.clone(), value));
             }
+            keys.insert(key);
         }
         Ok(Json::Object(members))
     }

@@ -5,6 +5,7 @@ use unicode_normalization::UnicodeNormalization;
 use crate::certificate::{
     AttributeType, AttributeValue, ComparableName, DistinguishedName, PeerCertificate,
 };
+use crate::encoding::without_case;
 use crate::identity::{Charset, Peer, check_text};
 use crate::rules::action::Action;
 
@@ -15,9 +16,12 @@ pub struct Groups {
     pub(super) organizations: GroupNames,
     /// The organizationalUnitNames of the subject.
     pub(super) units: GroupNames,
-    /// None for a peer without a certificate, and for an issuer that cannot be read.
-    issuer: Option<ComparableName>,
+    /// None for a peer without a certificate.
+    issuer: Option<IssuerName>,
 }
+
+/// The issuer of a certificate; none if it cannot be read.
+type IssuerName = Option<ComparableName>;
 
 /// The names of one kind of group.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,14 +40,18 @@ impl Groups {
         Self {
             organizations: GroupNames::new(certificate, AttributeType::ORGANIZATION),
             units: GroupNames::new(certificate, AttributeType::ORGANIZATIONAL_UNIT),
-            issuer: certificate.issuer().map(DistinguishedName::comparable),
+            issuer: Some(certificate.issuer().map(DistinguishedName::comparable)),
         }
     }
 
-    /// Whether the issuer is one of these.
-    pub(super) fn is_issued_by(&self, issuers: &[ComparableName]) -> bool {
-        let issuer = self.issuer.as_ref();
-        issuer.is_some_and(|issuer| issuers.contains(issuer))
+    /// Whether the issuer is one of these, or none is listed. An issuer that cannot be read fits every rule that denies.
+    pub(super) fn fit_issuer(&self, listed: &[ComparableName], action: Action) -> bool {
+        listed.is_empty()
+            || match &self.issuer {
+                None => false,
+                Some(None) => action == Action::Deny,
+                Some(Some(issuer)) => listed.contains(issuer),
+            }
     }
 }
 
@@ -87,9 +95,5 @@ fn is_certain(name: &str) -> bool {
 pub fn comparable_group(name: &str) -> String {
     let name: String = name.nfkc().collect();
     let words: Vec<_> = name.split_whitespace().collect();
-    let words = words.join(" ");
-    // A final sigma and any other are one letter, with one capital.
-    let one_sigma = |letter| if letter == 'ς' { 'σ' } else { letter };
-    let lower = words.chars().flat_map(char::to_lowercase);
-    lower.map(one_sigma).collect()
+    without_case(&words.join(" "))
 }

@@ -59,9 +59,6 @@ impl<'a> HeaderEntries<'a> {
             let is_cookie = name == "cookie";
             let is_separator =
                 |byte: &u8| *byte == b',' || (is_cookie && (*byte == b';' || is_space(byte)));
-            let pairs = line.split(|&byte| is_cookie && byte == b';');
-            let pairs = pairs.filter(|_| is_cookie).map(without_space_at_equals);
-            pairs.for_each(|pair| add_pair(&pair, &mut entries));
             // Behind `;` of a cookie comes a space, so that between the two is nothing: no entry.
             for entry in line.split(is_separator).filter(|it| !it.is_empty()) {
                 count += 1;
@@ -69,6 +66,10 @@ impl<'a> HeaderEntries<'a> {
                     return Self::TooMany;
                 }
                 add_readings(entry, name, &mut entries);
+            }
+            let pairs = line.split(|&byte| is_cookie && byte == b';');
+            for pair in pairs.filter(|pair| is_cookie && !pair.is_empty()) {
+                add_pair(&without_space_at_equals(pair), &mut entries);
             }
         }
         Self::Few(Entries::new(entries))

@@ -106,7 +106,7 @@ impl McpCondition {
 
     /// The same condition with its patterns in lower case.
     pub(super) fn to_lowercase(&self) -> Self {
-        let lower = |patterns: &[Pattern]| patterns.iter().map(Pattern::to_lowercase).collect();
+        let lower = |patterns: &[Pattern]| patterns.iter().map(Pattern::without_case).collect();
         Self {
             methods: lower(&self.methods),
             names: lower(&self.names),
@@ -184,6 +184,21 @@ mod tests {
         ] {
             assert_eq!(search.fits(&message, Action::Allow), allow, "{message:?}");
             assert_eq!(search.fits(&message, Action::Deny), deny, "{message:?}");
+        }
+        for (pattern, name) in [
+            ("Écrire_*", "écrire_x"),
+            ("écrire_*", "ÉCRIRE_X"),
+            ("*_ΛΟΓΟΣ", "a_λογος"),
+            ("ΑΣ*", "ασx"),
+            ("ας*", "ΑΣX"),
+        ] {
+            let condition = McpCondition {
+                methods: Vec::new(),
+                names: patterns(&[pattern]),
+            };
+            let message = request("tools/call", Some(name));
+            assert!(condition.fits(&message, Action::Deny), "{pattern} {name}");
+            assert!(!condition.fits(&message, Action::Allow), "{pattern} {name}");
         }
         let names = McpCondition {
             names: patterns(&["a"]),

@@ -24,5 +24,5 @@ pub use pattern::{PathPattern, Pattern, PatternError};
 pub use pin::{Pin, PinError, PinRules, sha256_of_hex};
 pub use revocation::Revocations;
 pub use rule::{HeaderCondition, Question, Rule};
-pub use token::{Confirmation, TokenBinding, TokenRules};
+pub use token::{Confirmation, TokenBinding, TokenRules, has_one_reading};
 pub use user_pattern::UserPattern;

@@ -3,6 +3,7 @@
 
 use thiserror::Error;
 
+use crate::encoding::without_case;
 use crate::identity::UserError;
 use crate::request::{End, normal_form};
 
@@ -20,8 +21,8 @@ pub enum PatternError {
         "found {0:?}, expected '*' beside an '@', '.' or '/', so that it stands for whole parts"
     )]
     Boundary(String),
-    /// Upper case where it cannot be told whether a URI is meant.
-    #[error("found {0:?}, expected lower case behind '*'")]
+    /// Upper case where it cannot be told whether a URI is meant, or which lower case it has.
+    #[error("found {0:?}, expected lower case beside '*'")]
     Case(String),
     /// Text that can be nobody's name.
     #[error("found {0:?}: {1}")]
@@ -84,6 +85,17 @@ impl Pattern {
         match self {
             Self::Anything => &[],
             Self::Exact(text) | Self::Prefix(text) | Self::Suffix(text) => text,
+        }
+    }
+
+    /// The same pattern of text without case.
+    pub(super) fn without_case(&self) -> Self {
+        let fold = |text: &[u8]| without_case(&String::from_utf8_lossy(text)).into_bytes();
+        match self {
+            Self::Anything => Self::Anything,
+            Self::Exact(text) => Self::Exact(fold(text)),
+            Self::Prefix(text) => Self::Prefix(fold(text)),
+            Self::Suffix(text) => Self::Suffix(fold(text)),
         }
     }
 

@@ -78,7 +78,7 @@ impl Rule {
             Some(groups) => {
                 groups.organizations.fit(&self.organizations, self.action)
                     && groups.units.fit(&self.organizational_units, self.action)
-                    && (self.issuers.is_empty() || groups.is_issued_by(&self.issuers))
+                    && groups.fit_issuer(&self.issuers, self.action)
             }
             None => {
                 self.organizations.is_empty()

@@ -39,7 +39,7 @@ pub enum Confirmation {
     Certificate([u8; 32]),
     /// Something that nobody can compare with a certificate.
     Unreadable,
-    /// The request has more than one `Authorization`, and another one than Envoy's may be the gateway's.
+    /// The request has more than one token, and another one than Envoy's may be the gateway's.
     Ambiguous,
 }
 
@@ -67,6 +67,21 @@ impl Confirmation {
     }
 }
 
+/// Whether Envoy and any gateway find the same token in a value of `Authorization`. Envoy looks for `Bearer ` in this case,
+/// and anywhere in the value; a gateway takes the scheme in any case (RFC 9110 section 11.1), and its first word.
+pub fn has_one_reading(authorization: &[u8]) -> bool {
+    let lower = authorization.to_ascii_lowercase();
+    let mentions_bearer = lower.windows(SCHEME.len()).any(|word| word == SCHEME);
+    // RFC 6750 section 2.1: `b64token`.
+    let is_of_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(byte);
+    let token = authorization.strip_prefix(b"Bearer ");
+    !mentions_bearer
+        || token.is_some_and(|token| !token.is_empty() && token.iter().all(is_of_token))
+}
+
+/// The scheme of an access token, in lower case.
+const SCHEME: &[u8] = b"bearer";
+
 impl TokenRules {
     /// Whether a request may pass with this token and this certificate. One that may pass without an identity because of
     /// its path (`may_be_absent`) needs no token; but a token that is bound needs its certificate everywhere.
@@ -90,7 +105,9 @@ impl TokenRules {
             (Confirmation::Unreadable, _) => {
                 Err("the token's cnf.x5t#S256 is no SHA-256 in base64url")
             }
-            (Confirmation::Ambiguous, _) => Err("the request has several Authorization headers"),
+            (Confirmation::Ambiguous, _) => {
+                Err("Authorization is there twice, or is not Bearer, a space and one token")
+            }
             (Confirmation::Certificate(_), None) => {
                 Err("the token is bound to a certificate, and the client has none")
             }
@@ -107,6 +124,29 @@ impl TokenRules {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_is_where_envoy_and_any_gateway_look() {
+        for (value, expected) in [
+            ("Bearer abc.def-g_h~i+j/k==", true),
+            ("Basic YTpi", true),
+            ("", true),
+            ("bearer abc", false),
+            ("BEARER abc", false),
+            ("Bearer  abc", false),
+            ("Bearer\tabc", false),
+            ("Bearer abc ", false),
+            ("Bearer abc, Bearer def", false),
+            ("bearer abc Bearer def", false),
+            ("Basic x Bearer abc", false),
+            ("Bearer", false),
+            ("Bearer ", false),
+            ("BearerX abc", false),
+            ("Bearer \"abc\"", false),
+        ] {
+            assert_eq!(has_one_reading(value.as_bytes()), expected, "{value:?}");
+        }
+    }
     use crate::request::write_map;
 
     #[test]

@@ -96,14 +96,24 @@ fn canonical(pattern: &str, name: &str) -> Result<String, PatternError> {
     Ok(user.to_string())
 }
 
+/// The lower case of a capital sigma depends on the letters around it, and the star may stand for any.
+fn check_sigma(pattern: &str) -> Result<(), PatternError> {
+    match pattern.contains('Σ') {
+        true => Err(PatternError::Case(pattern.to_owned())),
+        false => Ok(()),
+    }
+}
+
 /// The beginning of a user in canonical form. A letter in the star's place makes a user of it.
 fn canonical_prefix(pattern: &str, prefix: &str) -> Result<Vec<u8>, PatternError> {
+    check_sigma(pattern)?;
     let user = canonical(pattern, &format!("{prefix}x"))?;
     Ok(user.strip_suffix('x').unwrap_or_default().into())
 }
 
 /// The end of a user in canonical form. A name is in lower case, a URI as it is: behind a slash it could be either.
 fn canonical_suffix(pattern: &str, suffix: &str) -> Result<Vec<u8>, PatternError> {
+    check_sigma(pattern)?;
     let user = canonical(pattern, &format!("x{suffix}"))?;
     let lower = user.strip_prefix('x').unwrap_or_default();
     match suffix.contains('/') && lower != suffix {
@@ -164,7 +174,7 @@ mod tests {
             );
         }
         assert_eq!(UserPattern::parse(""), Err(PatternError::Empty));
-        for text in ["*.a/Team", "*/A"] {
+        for text in ["*.a/Team", "*/A", "ΑΣ.*", "*.ΑΣ"] {
             let error = PatternError::Case(found(text));
             assert_eq!(UserPattern::parse(text), Err(error));
         }

@@ -210,7 +210,10 @@ impl Vm {
         let id = self.last;
         self.call("proxy_on_context_create", &[id, Self::ROOT]);
         let action = self.call("proxy_on_request_headers", &[id, 2, 1]);
-        self.call("proxy_on_request_trailers", &[id, 0]);
+        // Of what is refused the rest is held, too: else Envoy would send the head on.
+        assert_eq!(self.call("proxy_on_request_body", &[id, 1, 0]), action);
+        let trailers = self.call("proxy_on_request_trailers", &[id, 0]);
+        assert!(action == CONTINUE || trailers == PAUSE);
         self.call("proxy_on_response_headers", &[id, 0, 1]);
         self.call("proxy_on_delete", &[id]);
         (action, self.store.data().replies.first().copied())

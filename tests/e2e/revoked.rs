@@ -6,12 +6,16 @@ use std::process::Command;
 use std::time::Instant;
 
 use http_body_util::BodyExt;
-use hyper::Response;
-use hyper::body::Incoming;
+use http_body_util::channel::Sender;
+use hyper::body::{Bytes, Incoming};
+use hyper::{Request, Response};
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+use crate::harness::answer::Answer;
 
 use crate::harness::artifacts::{commands, output};
-use crate::harness::client::{Client, Connection, get};
+use crate::harness::client::{Client, Connection, Refused, get, in_time, streamed};
 use crate::harness::leaf::{Leaf, common_name};
 use crate::harness::{Fixture, PATIENCE, Site, eventually};
 use crate::xds::Xds;
@@ -46,6 +50,43 @@ impl Stream {
     async fn until_ended(&mut self) {
         let ended = async { while self.goes_on().await {} };
         tokio::time::timeout(PATIENCE, ended).await.unwrap();
+    }
+}
+
+/// A message of which the last byte is still to come.
+struct HeldMessage {
+    rest: Sender<Bytes>,
+    answer: JoinHandle<Result<Answer, Refused>>,
+    _connection: Connection,
+}
+
+impl HeldMessage {
+    const TEXT: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
+
+    async fn begin(client: &Client) -> Self {
+        let mut connection = client.connect().await.unwrap();
+        let (mut rest, body) = streamed();
+        let request = Request::post("/mcp").header("content-type", "application/json");
+        let answer = connection.start(request.body(body).unwrap()).await.unwrap();
+        let (begun, _) = Self::TEXT.split_at(Self::TEXT.len() - 1);
+        rest.send_data(Bytes::from_static(begun.as_bytes()))
+            .await
+            .unwrap();
+        Self {
+            rest,
+            answer,
+            _connection: connection,
+        }
+    }
+
+    /// Its connection or its stream has ended, or ends now, without an answer of the gateway.
+    async fn assert_never_served(mut self) {
+        let _ = self.rest.send_data(Bytes::from_static(b"}")).await;
+        drop(self.rest);
+        let answer = in_time(self.answer).await.unwrap();
+        if let Ok(answer) = answer {
+            answer.assert_denied(403, "revoked");
+        }
     }
 }
 
@@ -88,7 +129,11 @@ async fn it_ends_them_on_envoy_1_37_and_1_38_and_1_39_as_well() {
 }
 
 async fn assert_ended(version: &'static str) {
-    let before = json!({"audit": {"log": "none"}, "certificate": {"validation": "listener"}});
+    let before = json!({
+        "audit": {"log": "none"},
+        "certificate": {"validation": "listener"},
+        "mcp": {"paths": ["/mcp"]},
+    });
     let xds = Xds::empty();
     let fixture = Fixture::new()
         .plugin_exactly(before.to_string())
@@ -114,6 +159,10 @@ async fn assert_ended(version: &'static str) {
     socket.opening().await;
     let mut open = alice.clone().http2().connect().await.unwrap();
     assert_eq!(open.get("/").await.unwrap().status, 200);
+    let mut held = Vec::new();
+    for client in [alice.clone(), alice.clone().http2()] {
+        held.push(HeldMessage::begin(&client).await);
+    }
 
     let published = Instant::now();
     let configuration = configuration_with(&site, &serial, &before);
@@ -129,6 +178,9 @@ async fn assert_ended(version: &'static str) {
     denied.assert_denied(403, "revoked");
     for stream in &mut streams {
         stream.until_ended().await;
+    }
+    for message in held {
+        message.assert_never_served().await;
     }
     socket.until_ended().await;
     let ended = moved.elapsed();

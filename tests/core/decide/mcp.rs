@@ -268,6 +268,83 @@ fn what_is_only_observed_passes_and_is_noted() {
 }
 
 #[test]
+fn what_is_no_message_is_charged_as_one() {
+    let limited = json!({
+        "mcp": {"paths": ["/mcp"], "max_body": 1000},
+        "rate_limit": {"default": {"rate": "1/h", "burst": 2}},
+    });
+    let configuration = configuration(&limited);
+    let slot = RefCell::new(Vec::new());
+    let charge = |charge: &Charge<'_>| {
+        let key = charge.key(&TableKey::new([0; 16]));
+        let mut slot = slot.borrow_mut();
+        let charged = limit::charge(&slot, key, &charge.quota, 1_000_000_000);
+        if let Some(next) = charged.slot.as_ref().filter(|_| !charge.is_question) {
+            *slot = next.as_bytes().to_vec();
+        }
+        Ok(Allowance::after(charge, &charged, 1_000_000_000))
+    };
+    let bodies = [
+        Body::Whole(b"[]"),
+        Body::TooLong,
+        Body::Whole(b"{}"),
+        Body::Whole(b"[]"),
+        Body::Whole(LIST.as_bytes()),
+    ];
+    let reasons = bodies.map(|body| {
+        Asked::post("alice", body).step(&configuration, charge, |step| match step {
+            Step::Done(done) => outcome(&done),
+            Step::Hold => panic!("the body is there"),
+        })
+    });
+    assert_eq!(
+        reasons,
+        [
+            "malformed_mcp",
+            "mcp_too_large",
+            "malformed_mcp",
+            "rate_limited",
+            "rate_limited"
+        ]
+    );
+}
+
+#[test]
+fn a_body_that_turns_out_to_be_empty_is_none() {
+    let configuration = configuration(&json!({"mcp": {"paths": ["/mcp"]}}));
+    for (method, length, body, expected) in [
+        ("GET", None, Body::Coming, "hold"),
+        ("DELETE", Some("0"), Body::Coming, "hold"),
+        ("GET", None, Body::Whole(b""), "alice"),
+        ("OPTIONS", None, Body::Whole(b""), "alice"),
+        ("GET", Some("1"), Body::Coming, "malformed_mcp"),
+        ("GET", None, Body::Whole(LIST.as_bytes()), "malformed_mcp"),
+        ("POST", None, Body::Coming, "malformed_mcp"),
+        ("POST", None, Body::Whole(b""), "malformed_mcp"),
+    ] {
+        let length = length.map(|length| ("content-length", length));
+        let headers: Vec<_> = [(":method", method), (":path", "/mcp")]
+            .into_iter()
+            .chain(length)
+            .collect();
+        let asked = Asked {
+            user: "alice",
+            headers: &headers,
+            body,
+        };
+        let found = asked.step(
+            &configuration,
+            |_| unreachable!(),
+            |step| match step {
+                Step::Done(done) => outcome(&done),
+                Step::Hold => "hold".to_owned(),
+            },
+        );
+        assert_eq!(found, expected, "{method} {length:?} {body:?}");
+    }
+}
+
+#[test]
 fn a_budget_for_some_messages_is_charged_for_these_alone() {
     let limited = json!({
         "mcp": {"paths": ["/mcp"]},
