@@ -171,8 +171,12 @@ fn check_keys(object: &[(String, Json)]) -> Result<(), McpError> {
 }
 
 /// Some letters outside ASCII have one inside as their other case: `ſ` is a small `S`, the Kelvin sign a capital `k`.
-fn is_same_without_case(one: &str, other: &str) -> bool {
-    one.to_lowercase() == other.to_lowercase() || one.to_uppercase() == other.to_uppercase()
+fn is_same_without_case(known: &str, key: &str) -> bool {
+    if key.is_ascii() {
+        // Nearly every key is, and here no text is made of it.
+        return known.eq_ignore_ascii_case(key);
+    }
+    known.to_lowercase() == key.to_lowercase() || known.to_uppercase() == key.to_uppercase()
 }
 
 #[cfg(test)]
