@@ -22,12 +22,30 @@ const REQUEST: &[u8] = b"GET /mcp?session=1 HTTP/1.1\r\n\
     mcp-protocol-version: 2025-06-18\r\n\
     mcp-session-id: 0a1b2c3d4e5f60718293a4b5c6d7e8f9\r\n\r\n";
 
+/// A call of a tool, in 1 KiB.
+fn post() -> Vec<u8> {
+    let text = |filling: &str| {
+        format!(
+            r#"{{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{{"name":"search_web","arguments":{{"query":"{filling}"}}}}}}"#
+        )
+    };
+    let message = text(&"a".repeat(MESSAGE - text("").len()));
+    let head = String::from_utf8_lossy(REQUEST).replace("GET /mcp?session=1", "POST /mcp");
+    let head = head.trim_end();
+    let fields = format!("content-type: application/json\r\ncontent-length: {MESSAGE}");
+    format!("{head}\r\n{fields}\r\n\r\n{message}").into_bytes()
+}
+
+/// The length of a message, in bytes.
+const MESSAGE: usize = 1024;
+
 type Tls = StreamOwned<ClientConnection, TcpStream>;
 
 /// What opens connections with one certificate.
 pub(crate) struct Client {
     address: SocketAddr,
     tls: Arc<ClientConfig>,
+    request: Arc<[u8]>,
 }
 
 impl Client {
@@ -48,7 +66,14 @@ impl Client {
         Self {
             address,
             tls: Arc::new(tls),
+            request: REQUEST.into(),
         }
+    }
+
+    /// The same with a POST.
+    pub(crate) fn posting(mut self) -> Self {
+        self.request = post().into();
+        self
     }
 
     /// One connection.
@@ -59,6 +84,7 @@ impl Client {
         let tls = ClientConnection::new(self.tls.clone(), name).unwrap();
         Connection {
             stream: StreamOwned::new(tls, stream),
+            request: self.request.clone(),
             answer: Vec::new(),
         }
     }
@@ -72,6 +98,7 @@ impl Client {
 /// One kept-alive connection.
 pub(crate) struct Connection {
     stream: Tls,
+    request: Arc<[u8]>,
     answer: Vec<u8>,
 }
 
@@ -83,7 +110,7 @@ impl Connection {
     }
 
     fn send(&mut self) {
-        self.stream.write_all(REQUEST).unwrap();
+        self.stream.write_all(&self.request).unwrap();
         self.stream.flush().unwrap();
     }
 

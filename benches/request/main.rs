@@ -28,6 +28,7 @@ mod chart;
 mod connections;
 mod load;
 mod table;
+mod upstream;
 mod variants;
 
 use harness::certs::{Authority, Credentials};
@@ -94,7 +95,10 @@ async fn start(variant: &Variant, authority: &Authority, credentials: &Credentia
     };
     let envoy = Envoy::boot(&launch, &path, directory).await;
     let envoy = envoy.unwrap_or_else(|log| panic!("{} does not boot:\n{log}", variant.name));
-    let client = Client::new(envoy.address(), authority, credentials);
+    let mut client = Client::new(envoy.address(), authority, credentials);
+    if variant.post.is_some() {
+        client = client.posting();
+    }
     envoy.signal("STOP");
     Row {
         name: variant.name.clone(),

@@ -1,6 +1,7 @@
 //! The Envoys that are compared: one listener with mTLS, one direct response, and between them the filters of
 //! a row of `filters.yaml`.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
@@ -8,6 +9,7 @@ use serde_yaml_ng::Mapping;
 
 use crate::harness::artifacts;
 use crate::harness::certs::{Authority, Credentials};
+use crate::upstream;
 
 /// How many users of `$PINS` have a pin.
 const PINNED: usize = 10_000;
@@ -19,6 +21,8 @@ pub(crate) struct Variant {
     access_log: Option<Value>,
     upstream: bool,
     last_word: bool,
+    /// A POST with a message, which a server in this process takes.
+    pub(crate) post: Option<SocketAddr>,
 }
 
 /// The rows of `filters.yaml` in their order, for a client with these credentials.
@@ -67,6 +71,7 @@ fn variant(name: String, row: &Value) -> Variant {
         access_log: row.get("access_log").map(access_log),
         upstream: row.get("upstream").is_some(),
         last_word: row.get("last_word").is_some(),
+        post: row.get("post").map(|_| upstream::start()),
     }
 }
 
@@ -87,6 +92,21 @@ fn send_on(envoy: &mut Value, socket: &Path) {
         .unwrap()
         .push(upstream);
     let endpoint = json!({"lb_endpoints": [{"endpoint": {"address": socket}}]});
+    resources["clusters"] = json!([{
+        "name": "upstream",
+        "type": "STATIC",
+        "load_assignment": {"cluster_name": "upstream", "endpoints": [endpoint]},
+    }]);
+}
+
+/// In place of the direct response a server, which reads the whole request.
+fn send_to(envoy: &mut Value, server: SocketAddr) {
+    let resources = &mut envoy["static_resources"];
+    let hcm = &mut resources["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"];
+    hcm["route_config"]["virtual_hosts"][0]["routes"] =
+        json!([{"match": {"prefix": "/"}, "route": {"cluster": "upstream"}}]);
+    let address = json!({"socket_address": {"address": server.ip(), "port_value": server.port()}});
+    let endpoint = json!({"lb_endpoints": [{"endpoint": {"address": address}}]});
     resources["clusters"] = json!([{
         "name": "upstream",
         "type": "STATIC",
@@ -124,6 +144,7 @@ fn wasm(configuration: &str, module: &str) -> Value {
                 "name": "mtls_identity",
                 "root_id": "mtls_identity",
                 "failure_policy": "FAIL_RELOAD",
+                "allow_on_headers_stop_iteration": true,
                 "vm_config": {
                     "vm_id": "mtls_identity",
                     "runtime": "envoy.wasm.runtime.v8",
@@ -171,6 +192,9 @@ impl Variant {
         let mut value: Value = serde_yaml_ng::from_str(include_str!("envoy.yaml")).unwrap();
         if self.upstream {
             send_on(&mut value, &directory.join("upstream.sock"));
+        }
+        if let Some(server) = self.post {
+            send_to(&mut value, server);
         }
         let chain = &mut value["static_resources"]["listeners"][0]["filter_chains"][0];
         chain["transport_socket"]["typed_config"] = tls;

@@ -91,11 +91,11 @@ impl RootContext for Root {
             return;
         };
         plugin.flush();
-        plugin.refuse_withheld();
         if self.ticks_of_review > 0 {
             self.ticks_of_review -= 1;
             plugin.end_revoked(&self.name, self.id);
         }
+        plugin.refuse_withheld();
     }
 
     fn get_type(&self) -> Option<ContextType> {

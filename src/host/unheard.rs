@@ -4,8 +4,12 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use proxy_wasm::hostcalls;
+use proxy_wasm::types::MapType;
+
+use crate::request::RequestHead;
 
 use super::attributes::attribute;
+use super::sdk_gaps::header_map;
 
 /// What the log and the record say when Envoy keeps a body to itself.
 pub(super) const NOT_HANDED_OVER: &str = "mcp.paths needs the body, and Envoy does not hand it over: set \
@@ -17,14 +21,6 @@ const PATIENCE: u8 = 4;
 /// The number that Envoy gives to a request.
 pub(super) type RequestId = u32;
 
-/// A held request of whose body nothing has been seen.
-struct Unseen {
-    /// What Envoy had received of it when it was held, in bytes.
-    at_first: Option<u64>,
-    /// For how many ticks it has been more.
-    ticks: u8,
-}
-
 /// The held requests of one worker of whose body nothing has been seen.
 ///
 /// Without `allow_on_headers_stop_iteration` Envoy keeps the body of a held request until the filter lets it go, which the
@@ -32,18 +28,15 @@ struct Unseen {
 /// Envoy has received: a body that has begun and was not shown is one that never will be.
 #[derive(Default)]
 pub(super) struct Unheard {
-    requests: RefCell<BTreeMap<RequestId, Unseen>>,
+    /// For how many ticks the body of each has been there.
+    requests: RefCell<BTreeMap<RequestId, u8>>,
     is_logged: Cell<bool>,
 }
 
 impl Unheard {
-    /// The request at hand is held.
+    /// A request is held.
     pub(super) fn add(&self, id: RequestId) {
-        let unseen = Unseen {
-            at_first: received(),
-            ticks: 0,
-        };
-        self.requests.borrow_mut().insert(id, unseen);
+        self.requests.borrow_mut().insert(id, 0);
     }
 
     /// A part of its body was seen, or it has ended.
@@ -55,9 +48,9 @@ impl Unheard {
     pub(super) fn take_withheld(&self) -> Vec<RequestId> {
         let mut requests = self.requests.borrow_mut();
         let mut withheld = Vec::new();
-        requests.retain(|id, unseen| {
-            unseen.ticks += u8::from(make_current(*id) && unseen.has_begun());
-            let is_withheld = unseen.ticks >= PATIENCE;
+        requests.retain(|id, ticks| {
+            *ticks += u8::from(make_current(*id) && has_begun());
+            let is_withheld = *ticks >= PATIENCE;
             withheld.extend(is_withheld.then_some(*id));
             !is_withheld
         });
@@ -68,19 +61,17 @@ impl Unheard {
     }
 }
 
-impl Unseen {
-    fn has_begun(&self) -> bool {
-        matches!((self.at_first, received()), (Some(first), Some(now)) if now > first)
-    }
-}
-
 /// Makes this request the one at hand; whether there is such a request.
 pub(super) fn make_current(id: RequestId) -> bool {
     hostcalls::set_effective_context(id).is_ok()
 }
 
-/// How many bytes of the request at hand Envoy has received, its head included.
-fn received() -> Option<u64> {
-    let size = attribute(b"request\0total_size").ok().flatten()?;
-    size.try_into().ok().map(u64::from_le_bytes)
+/// Whether Envoy has received any of the body of the request at hand: it counts the bytes of the body and of the header map
+/// together.
+fn has_begun() -> bool {
+    let all = attribute(b"request\0total_size").ok().flatten();
+    let all = all.and_then(|bytes| bytes.try_into().ok().map(u64::from_le_bytes));
+    let map = header_map(MapType::HttpRequestHeaders).unwrap_or_default();
+    let head = RequestHead::read(&map).map(|head| head.size());
+    matches!((all, head), (Some(all), Some(head)) if all > head)
 }

@@ -43,6 +43,12 @@ impl<'a> RequestHead<'a> {
         self.fields
     }
 
+    /// The bytes of all names and values together.
+    pub fn size(&self) -> u64 {
+        let sizes = self.fields.map(|(name, value)| name.len() + value.len());
+        sizes.sum::<usize>() as u64
+    }
+
     /// All names, in their order.
     pub fn names(&self) -> impl Iterator<Item = &'a [u8]> {
         self.fields.map(|(name, _)| name)

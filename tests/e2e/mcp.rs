@@ -7,6 +7,7 @@ mod mutated;
 mod mutation;
 #[path = "../mcp_readers/reader.rs"]
 mod reader;
+mod shipped;
 mod trap;
 
 use http_body_util::{BodyExt, Full, StreamBody};

@@ -1,6 +1,6 @@
 //! Requests as an attacker writes them, through Envoy: none that arrives asks for what no rule allows, whoever reads it.
 //!
-//! `MCP_REQUESTS=1000000 cargo test --locked --release --test e2e mcp::mutated -- --nocapture` sends a million.
+//! `MCP_REQUESTS=1000000 cargo test --locked --test e2e mcp::mutated -- --nocapture` sends a million; `MCP_SEED=2` others.
 
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::Request;
@@ -157,18 +157,31 @@ fn check(passed: &[Vec<u8>]) {
     }
 }
 
+/// A number in the environment, or this one.
+fn number(name: &str, default: usize) -> usize {
+    std::env::var(name).map_or(default, |text| text.parse().unwrap())
+}
+
 async fn attack(site: &Site, wanted: usize) {
     let alice = site.client(ALICE);
-    let mut clients = [alice.clone(), alice.http2()].map(Persistent::new);
-    let mut numbers = Numbers(7);
+    let (mut http1, mut http2) = (
+        Persistent::new(alice.clone()),
+        Persistent::new(alice.http2()),
+    );
+    let mut numbers = Numbers(number("MCP_SEED", 1) as u64);
     let (mut passed, mut arrived, mut unanswered) = (Vec::new(), 0, 0);
-    for number in 0..wanted {
+    for place in 0..wanted {
         let content = mutation::message(&mut numbers);
         let drawn = numbers.clone();
         let about = request(&mut numbers, &content);
         let about = format!("{about:?} {}", String::from_utf8_lossy(&content));
         let request = || request(&mut drawn.clone(), &content);
-        let Some(answer) = clients[number % 2].send(request).await else {
+        // A connection of HTTP/1.1 ends with most refusals, and a handshake is what takes the time here.
+        let client = match place % 5 {
+            0 => &mut http1,
+            _ => &mut http2,
+        };
+        let Some(answer) = client.send(request).await else {
             unanswered += 1;
             continue;
         };
@@ -196,12 +209,10 @@ async fn attack(site: &Site, wanted: usize) {
 
 #[tokio::test]
 async fn nothing_arrives_that_no_rule_allows() {
-    let wanted = std::env::var("MCP_REQUESTS").ok();
-    let wanted = wanted.map_or(REQUESTS, |count| count.parse().unwrap());
     let quiet = json!({"audit": {"log": "none"}});
     let fixture = Fixture::new().plugin(rules()).plugin(quiet);
     let site = fixture.edit(paths_as_they_come).start().await;
-    attack(&site, wanted).await;
+    attack(&site, number("MCP_REQUESTS", REQUESTS)).await;
 }
 
 /// Each byte once the end of the first piece.
