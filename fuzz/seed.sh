@@ -54,6 +54,9 @@ printf '{"jsonrpc":"2.0","method":"resources/read","id":"a","params":{"uri":"fil
 printf '{"jsonrpc":"2.0","id":1,"result":{}}' | seed mcp response
 printf '%s\n' 'admin*' 'administrator' | seed pattern prefix
 printf '%s\n' '*@example.com' 'alice@example.com' | seed pattern suffix
+printf '%s' 1234605616436508552 | seed serial decimal
+printf '%s' -0x0abc | seed serial prefixed
+printf '%s' 11:22:33:aa | seed serial colons
 
 # CRLs of each kind of signature, with and without entries.
 printf '[ca]\ndefault_ca=it\n[it]\ndatabase=%s/index\ndefault_md=default\ndefault_crl_days=30\ncrlnumber=%s/number\n[crl]\nauthorityKeyIdentifier=keyid\n' \

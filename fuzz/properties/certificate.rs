@@ -10,7 +10,7 @@ use mtls_identity::identity::Peer;
 use mtls_identity::identity::{Charset, User};
 use mtls_identity::identity::{IdentityRules, MultipleCn, Source, Unmapped};
 
-use super::{name, user};
+use super::{name, serial, user};
 
 /// For any bytes: they are no certificate, or one that is read in one way only.
 pub fn any_bytes(bytes: &[u8]) {
@@ -19,6 +19,7 @@ pub fn any_bytes(bytes: &[u8]) {
         return;
     };
     it_is_all_of_its_bytes(&certificate, bytes);
+    serial::of_a_certificate(&certificate);
     it_names_nobody_in_two_ways(&Rc::new(certificate));
 }
 

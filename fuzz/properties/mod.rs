@@ -8,6 +8,7 @@ pub mod mapping;
 pub mod mcp;
 pub mod name;
 pub mod pattern;
+pub mod serial;
 pub mod spiffe_id;
 pub mod user;
 pub mod xfcc;

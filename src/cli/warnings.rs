@@ -1,6 +1,6 @@
 //! What loads and surely means something else.
 
-use mtls_identity::certificate;
+use mtls_identity::certificate::{self, SerialNumber};
 use mtls_identity::config::{Configuration, Step};
 use mtls_identity::identity::{IdentityRules, Source, is_email, is_host_name, is_upn, is_uri};
 use mtls_identity::rules::{Action, Rule};
@@ -34,6 +34,7 @@ pub(super) fn warnings(
     warnings.check_paths(&value);
     warnings.check_lists(&value);
     warnings.check_messages(&value, configuration);
+    warnings.check_serials(&value);
     warnings.complaints
 }
 
@@ -205,6 +206,36 @@ impl Warnings<'_> {
                 let message =
                     "the default allows, and no message is read on other paths than mcp.paths";
                 self.add(&rule_steps(place), &path, message);
+            }
+        }
+    }
+
+    /// Digits only are revoked in both readings: 16 and 10 can be two people of a small CA.
+    fn check_serials(&mut self, value: &Value) {
+        let revoked = value.pointer("/revoked").and_then(Value::as_array);
+        for (place, entry) in revoked.into_iter().flatten().enumerate() {
+            let at = || vec![key("revoked"), Step::Index(place)];
+            let one = entry.get("serial").and_then(Value::as_str);
+            let one = one.map(|text| {
+                (
+                    text,
+                    [at(), vec![key("serial")]].concat(),
+                    "serial".to_owned(),
+                )
+            });
+            let many = strings(entry.get("serials"))
+                .enumerate()
+                .map(|(index, text)| {
+                    let steps = [at(), vec![key("serials"), Step::Index(index)]].concat();
+                    (text, steps, format!("serials[{index}]"))
+                });
+            for (text, steps, name) in one.into_iter().chain(many) {
+                if let [hexadecimal, decimal, ..] = SerialNumber::readings(text).as_slice() {
+                    let message = format!(
+                        "{text:?} revokes {hexadecimal} and {decimal} (hexadecimal): write \"0x…\" to mean one of them"
+                    );
+                    self.add(&steps, &format!("revoked[{place}].{name}"), &message);
+                }
             }
         }
     }

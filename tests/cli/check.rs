@@ -151,6 +151,8 @@ fn what_loads_and_means_something_else_is_a_warning() {
         format!(r#"{{"identity": {{"sources": [{sources}]}}, "pins": {{"{user}": {pin}}}}}"#)
     };
     let rules = |rules: &str| format!(r#"{{"authorization": {{"rules": [{rules}]}}}}"#);
+    let revoked =
+        |serial: &str| format!(r#"{{"revoked": [{{"issuer": "CN=a", "serial": "{serial}"}}]}}"#);
     let all = r#"{"name": "all", "action": "allow"}"#;
     let path = r#"{"name": "path", "action": "allow", "paths": ["/a"]}"#;
     for (text, warning) in [
@@ -195,6 +197,17 @@ fn what_loads_and_means_something_else_is_a_warning() {
         (
             r#"{"headers": {"set": {"x-forwarded-client-cert": "user"}}}"#.to_owned(),
             None,
+        ),
+        (
+            revoked("16"),
+            Some("revoked[0].serial: \"16\" revokes 16 and 10"),
+        ),
+        (revoked("0x16"), None),
+        (revoked("00:16"), None),
+        (revoked("7"), None),
+        (
+            r#"{"revoked": [{"issuer": "CN=a", "serials": ["0x1", "-20"]}]}"#.to_owned(),
+            Some("revoked[0].serials[1]: \"-20\" revokes -20 and -14"),
         ),
         (" \n".to_owned(), Some("the file is empty, which means {}")),
         ("{}".to_owned(), None),

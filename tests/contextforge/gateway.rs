@@ -20,6 +20,18 @@ rows = database.execute('select user_email, permission, granted from permission_
 print(json.dumps([[user, permission, bool(granted)] for user, permission, granted in rows]))
 ";
 
+/// One user gets another name, wherever the database has it.
+const RENAME: &str = "
+import sqlite3, sys
+path, former, name = sys.argv[1:]
+with sqlite3.connect(path, timeout=10) as database:
+    tables = [row[0] for row in database.execute('select name from sqlite_master where type = \'table\'')]
+    for table in tables:
+        for column in [row[1] for row in database.execute(f'pragma table_info(\"{table}\")')]:
+            rename = f'update \"{table}\" set \"{column}\" = ? where \"{column}\" = ?'
+            database.execute(rename, (name, former))
+";
+
 /// The gateway with an empty database of its own; it ends when dropped.
 pub(crate) struct ContextForge {
     server: Server,
@@ -57,6 +69,17 @@ impl ContextForge {
         let printed = output(python().args(["-c", DECISIONS]).arg(database));
         let rows: Value = serde_json::from_str(&printed).unwrap();
         serde_json::from_value(rows).unwrap()
+    }
+
+    /// Gives a user another name in its database.
+    pub(crate) fn rename(&self, former: &str, name: &str) {
+        let database = self.server.directory().join("mcp.db");
+        output(
+            python()
+                .args(["-c", RENAME])
+                .arg(database)
+                .args([former, name]),
+        );
     }
 
     /// Waits until its record has this.

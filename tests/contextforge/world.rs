@@ -7,6 +7,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use crate::gateway::ContextForge;
+use crate::harness::answer::Answer;
 use crate::harness::bootstrap::Bootstrap;
 use crate::harness::certs::Credentials;
 use crate::harness::client::{Body, full};
@@ -68,8 +69,13 @@ impl World {
     }
 
     pub(crate) async fn enter_user(&self, user: &str) {
-        let user = json!({"email": user, "full_name": user, "password": "Not-used-1, not-known"});
-        self.administer("/v1/auth/email/admin/users", &user).await;
+        self.administer(USERS, &new_user(user)).await;
+    }
+
+    /// What the gateway answers when this user is to be entered.
+    pub(crate) async fn try_to_enter_user(&self, user: &str) -> Answer {
+        let client = self.site.client(ADMIN);
+        client.send(script(USERS, &new_user(user))).await.unwrap()
     }
 
     /// What the administrator's POST is answered with; it must succeed.
@@ -96,6 +102,12 @@ impl World {
         let call = (tool, arguments);
         mcp::converse(envoy, "/mcp", &self.site.authority, credentials, call).await
     }
+}
+
+const USERS: &str = "/v1/auth/email/admin/users";
+
+fn new_user(user: &str) -> Value {
+    json!({"email": user, "full_name": user, "password": "Not-used-1, not-known"})
 }
 
 /// A POST of JSON with a header that no page of another site can send: ContextForge asks it for no CSRF token.

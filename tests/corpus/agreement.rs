@@ -47,7 +47,7 @@ const UNPRINTABLE_KEYS: [&str; 4] = [
 const CERTIFICATES_IN_ALL: usize = 541;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Outcome {
+pub(crate) enum Outcome {
     Refused,
     /// The rules by which names of it are refused to whoever asks for them.
     Unreadable(Vec<String>),
@@ -117,7 +117,8 @@ fn cryptography_reads_every_certificate_as_we_do() {
     assert!(compared > 400, "{compared}");
 }
 
-fn compare(vector: &Vector) -> Outcome {
+/// One file, read by `inspect` and by OpenSSL.
+pub(crate) fn compare(vector: &Vector) -> Outcome {
     let Ok(ours) = inspect(vector) else {
         return Outcome::Refused;
     };

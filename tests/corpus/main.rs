@@ -28,6 +28,7 @@ mod distinguished_name;
 mod extension;
 mod insertion;
 mod inspect;
+mod makers;
 mod mutation;
 mod names;
 mod openssl;

@@ -1,4 +1,4 @@
-//! What rules are compared with: patterns, and messages of MCP.
+//! What rules are compared with: patterns, messages of MCP, serial numbers.
 
 use proptest::prelude::*;
 
@@ -13,6 +13,16 @@ proptest! {
         text in pieces(&["a", "A", "b", "ab", "*", "/", "\u{e9}"]),
     ) {
         shared::pattern::any_text(&pattern, &text);
+    }
+
+    #[test]
+    fn a_serial_number_is_every_number_that_it_could_be_printed_for(
+        text in pieces(&["-", "0x", "0X", ":", "0", "00", "7", "16", "9999999999", "a", "BC", "ff", "+", " ", "g", "\u{661}"]),
+        digits in "-?[0-9]{1,60}",
+    ) {
+        shared::serial::any_text(&text);
+        shared::serial::any_text(&digits);
+        shared::serial::any_text(&format!("{text}{digits}"));
     }
 
     #[test]
