@@ -171,7 +171,9 @@ pub(crate) async fn a_tenants_rewrite_passes_the_rules_of_the_ingress_alone(mesh
 
     let gateway = taking(&json!({"istio": "mcp-ingress"}), ELSEWHERE, None);
     let mut route = route(TENANT, ELSEWHERE, &[TENANT], "rewritten");
-    route["spec"]["http"][0]["rewrite"] = json!({"uri": "/closed"});
+    let rule = &mut route["spec"]["http"][0];
+    rule["match"] = json!([{"uri": {"prefix": "/mcp"}}]);
+    rule["rewrite"] = json!({"uri": "/closed"});
     mesh.world.cluster.apply(&[gateway.clone(), route.clone()]);
     let alice = mesh.user_at(&mesh.ingress, &mesh.alice, ELSEWHERE, 8443);
     match sidecar {
