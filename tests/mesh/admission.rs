@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use crate::attack::entry;
 use crate::caller::{ALICE, HOST, assert_is};
 use crate::cluster::SLOW;
 use crate::differences;
@@ -135,6 +136,16 @@ pub(crate) async fn admission_refuses_a_gateway_that_takes_our_pods(mesh: &Mesh)
         "mcp-ingress",
         "mcp-gateway"
     )));
+    let [_, mut entry] = entry(&mesh.gateway.network.address);
+    assert!(mesh.world.cluster.refuses(&entry, "take any Pod"));
+    // A namespace of machines.
+    let labels = json!({"mtls-identity/workload-entries": "allowed"});
+    mesh.world
+        .cluster
+        .apply(&[json!({"apiVersion": "v1", "kind": "Namespace",
+        "metadata": {"name": "machines", "labels": labels}})]);
+    entry["metadata"]["namespace"] = json!("machines");
+    assert!(!mesh.world.cluster.refuses(&entry, "take any Pod"));
     // Every label that our Pods have is one that does not count.
     let labels = mesh.ingress.object["metadata"]["labels"]
         .as_object()

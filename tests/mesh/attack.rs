@@ -2,7 +2,7 @@
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::caller::{ADMIN, AGENT, ALICE, FORGED, HOST, assert_is, assert_refused};
 use crate::cluster::SLOW;
@@ -30,11 +30,7 @@ pub(crate) async fn no_object_of_a_tenant_gets_into_a_proxy_of_ours(mesh: &Mesh)
     assert_eq!(objects.len(), 17);
     objects.push(taking(&json!({"istio": "mcp-ingress"}), SEEN, None));
     mesh.world.cluster.apply(&objects);
-    eventually("istiod has seen the last object", SLOW, async || {
-        let dump = mesh.ingress.config_dump().to_string();
-        dump.contains(SEEN).then_some(())
-    })
-    .await;
+    istiod_has_seen_the_last(mesh).await;
     for pod in proxies(mesh) {
         let dump = way_in(mesh, pod);
         let found = dump.find("x-taken");
@@ -45,6 +41,14 @@ pub(crate) async fn no_object_of_a_tenant_gets_into_a_proxy_of_ours(mesh: &Mesh)
     for object in objects.iter().rev() {
         mesh.take_out(object);
     }
+}
+
+async fn istiod_has_seen_the_last(mesh: &Mesh) {
+    eventually("istiod has seen the last object", SLOW, async || {
+        let dump = mesh.ingress.config_dump().to_string();
+        dump.contains(SEEN).then_some(())
+    })
+    .await;
 }
 
 /// By what requests come to the MCP gateway through this proxy. What a sidecar sends out is Istio's to let others change.
@@ -77,6 +81,53 @@ pub(crate) fn istiod_takes_no_object_that_claims_to_be_its_own(mesh: &Mesh) {
             .cluster
             .refuses(&gateway, "may not be set by users")
     );
+}
+
+/// A WorkloadEntry with our Pod's address, and a Service of the tenant's that means it: Istio takes the Service for the Pod's,
+/// and its HTTP port may become one of TCP, without a filter. The policies refuse everybody then.
+pub(crate) async fn a_workload_entry_with_our_pods_address_makes_nobody_anybody(mesh: &Mesh) {
+    if mesh.waypoint.is_some() {
+        return; // there is no sidecar that it could take
+    }
+    mesh.tenant();
+    let [alice, agent, intruder] =
+        [mesh.alice(), mesh.agent(), mesh.intruder()].map(|caller| caller.forging());
+    let mut objects = entry(&mesh.gateway.network.address).to_vec();
+    objects.push(taking(&json!({"istio": "mcp-ingress"}), SEEN, None));
+    mesh.world.cluster.apply(&objects);
+    istiod_has_seen_the_last(mesh).await;
+    objects.iter().for_each(|object| mesh.take_out(object));
+    // It does not always forget the entry by itself.
+    mesh.world.restart_istiod().await;
+    mesh.alice().is(ALICE).await;
+    alice.was_always(ALICE);
+    if mesh.has_second_filter() {
+        agent.was_always(AGENT);
+    } else {
+        agent.was_refused();
+    }
+    intruder.was_refused();
+}
+
+/// A Service, and the WorkloadEntry that it means.
+pub(crate) fn entry(address: &str) -> [Value; 2] {
+    let metadata = json!({"name": "entry", "namespace": TENANT});
+    let service = json!({
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": metadata,
+        "spec": {
+            "selector": {"app": "entry"},
+            "ports": [{"name": "tcp", "port": 4444}],
+        },
+    });
+    let entry = json!({
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "WorkloadEntry",
+        "metadata": metadata,
+        "spec": {"address": address, "labels": {"app": "entry"}},
+    });
+    [service, entry]
 }
 
 /// Certificates of the users' CA that say more than a user's should, and certificates of other CAs.
@@ -121,7 +172,9 @@ pub(crate) async fn a_tenants_rewrite_passes_the_rules_of_the_ingress_alone(mesh
 
     let gateway = taking(&json!({"istio": "mcp-ingress"}), ELSEWHERE, None);
     let mut route = route(TENANT, ELSEWHERE, &[TENANT], "rewritten");
-    route["spec"]["http"][0]["rewrite"] = json!({"uri": "/closed"});
+    let rule = &mut route["spec"]["http"][0];
+    rule["match"] = json!([{"uri": {"prefix": "/mcp"}}]);
+    rule["rewrite"] = json!({"uri": "/closed"});
     mesh.world.cluster.apply(&[gateway.clone(), route.clone()]);
     let alice = mesh.user_at(&mesh.ingress, &mesh.alice, ELSEWHERE, 8443);
     match sidecar {

@@ -41,6 +41,7 @@ async fn holds(overlay: &'static str, release: Release) {
     claim!(attack::istiod_takes_no_object_that_claims_to_be_its_own(
         &mesh
     ));
+    claim!(attack::a_workload_entry_with_our_pods_address_makes_nobody_anybody(&mesh).await);
     claim!(attack::a_certificate_is_worth_what_its_own_authority_signed(&mesh));
     claim!(attack::a_tenants_rewrite_passes_the_rules_of_the_ingress_alone(&mesh).await);
     claim!(attack::an_agent_past_its_own_sidecar_is_still_itself(&mesh));
