@@ -1,9 +1,11 @@
 //! What the filter is told in each manifest.
 
-use mtls_identity::config::Configuration;
-use serde_json::Value;
+use std::fs;
 
-use crate::manifests::{Manifests, OVERLAYS, Plugin};
+use mtls_identity::config::Configuration;
+use serde_json::{Value, json};
+
+use crate::manifests::{Manifests, OVERLAYS, Plugin, documents, repository};
 
 fn plugins() -> Vec<(&'static str, Plugin)> {
     let of = |overlay| Manifests::of(overlay).plugins().into_iter();
@@ -105,9 +107,9 @@ fn the_mcp_gateway_looks_for_its_user_where_the_filter_writes_it() {
         assert_eq!(value("TRUST_PROXY_AUTH"), "true");
         assert_eq!(value("TRUST_PROXY_AUTH_DANGEROUSLY"), "true");
         assert_eq!(value("MCP_CLIENT_AUTH_ENABLED"), "false");
-        let exempt: Vec<String> =
-            serde_json::from_str(value("CSRF_EXEMPT_PATHS").as_str().unwrap()).unwrap();
-        assert!(exempt.contains(&"/mcp".to_owned()) && exempt.contains(&"/servers".to_owned()));
+        let exempt = value("CSRF_EXEMPT_PATHS");
+        let exempt: Vec<String> = serde_json::from_str(exempt.as_str().unwrap()).unwrap();
+        assert_eq!(exempt, ["/health", "/mcp", "/servers", "/rpc"], "{overlay}");
     }
 }
 
@@ -145,6 +147,30 @@ fn the_mcp_gateway_calls_neither_itself_nor_private_networks() {
     }
 }
 
+/// The MCP gateway asks for no CSRF token where MCP clients POST, and a browser shows its certificate for any page.
+#[test]
+fn a_page_of_another_site_gets_nothing_from_an_ingress() {
+    let rule = json!({
+        "name": "no-other-site",
+        "action": "deny",
+        "headers": {"sec-fetch-site": ["cross-site", "same-site"]},
+    });
+    for overlay in OVERLAYS {
+        let manifests = Manifests::of(overlay);
+        let ingress = manifests.plugin(&manifests.workload("mcp-ingress"));
+        let first = ingress.unwrap().configuration()["authorization"]["rules"][0].clone();
+        assert_eq!(first, rule, "{overlay}");
+    }
+    let component = fs::read_to_string(repository().join("istio/mcp/filter/filter.yaml")).unwrap();
+    let filter = documents(&component).remove(0);
+    let patches = filter["spec"]["configPatches"].as_array().unwrap();
+    let mut texts = patches.iter().filter_map(|patch| {
+        patch["patch"]["value"]["typed_config"]["config"]["configuration"]["value"].as_str()
+    });
+    let configuration: Value = serde_json::from_str(texts.next().unwrap()).unwrap();
+    assert_eq!(configuration["authorization"]["rules"][0], rule);
+}
+
 /// The name of a workload that no rule of the map turned into an agent's.
 #[test]
 fn where_agents_come_a_raw_spiffe_id_is_nobody() {
@@ -154,7 +180,7 @@ fn where_agents_come_a_raw_spiffe_id_is_nobody() {
         let rules = configuration["authorization"]["rules"].as_array().unwrap();
         let first = &rules[0];
         assert_eq!(first["action"], "deny", "{overlay}");
-        let denied = serde_json::json!(["spiffe://*"]);
+        let denied = json!(["spiffe://*"]);
         assert_eq!(first["identities"] == denied, is_mapped, "{overlay}");
     }
 }
