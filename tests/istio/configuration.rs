@@ -1,9 +1,12 @@
 //! What the filter is told in each manifest.
 
-use mtls_identity::config::Configuration;
-use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs;
 
-use crate::manifests::{Manifests, OVERLAYS, Plugin};
+use mtls_identity::config::Configuration;
+use serde_json::{Value, json};
+
+use crate::manifests::{Manifests, OVERLAYS, Plugin, documents, repository};
 
 fn plugins() -> Vec<(&'static str, Plugin)> {
     let of = |overlay| Manifests::of(overlay).plugins().into_iter();
@@ -86,28 +89,59 @@ fn a_traffic_extension_says_what_its_wasm_plugin_says() {
     }
 }
 
+/// The variables of the MCP gateway's container that are written out.
+fn environment(manifests: &Manifests) -> BTreeMap<String, String> {
+    let container = &manifests.workload("mcp-gateway").pod["spec"]["containers"][0];
+    let variables = container["env"].as_array().unwrap().iter();
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    variables
+        .filter_map(|variable| Some((text(&variable["name"])?, text(&variable["value"])?)))
+        .collect()
+}
+
 #[test]
 fn the_mcp_gateway_looks_for_its_user_where_the_filter_writes_it() {
     for overlay in OVERLAYS {
         let manifests = Manifests::of(overlay);
-        let gateway = manifests.workload("mcp-gateway");
-        let environment = &gateway.pod["spec"]["containers"][0]["env"];
-        let value = |name: &str| {
-            let mut variables = environment.as_array().unwrap().iter();
-            let variable = variables.find(|variable| variable["name"] == name);
-            variable.unwrap_or_else(|| panic!("{name}"))["value"].clone()
-        };
         // Without `headers.user` it is this one.
         for plugin in manifests.plugins() {
             assert_eq!(plugin.configuration()["headers"]["user"], Value::Null);
         }
-        assert_eq!(value("PROXY_USER_HEADER"), "x-ssl-client-s-dn-cn");
-        assert_eq!(value("TRUST_PROXY_AUTH"), "true");
-        assert_eq!(value("TRUST_PROXY_AUTH_DANGEROUSLY"), "true");
-        assert_eq!(value("MCP_CLIENT_AUTH_ENABLED"), "false");
-        let exempt: Vec<String> =
-            serde_json::from_str(value("CSRF_EXEMPT_PATHS").as_str().unwrap()).unwrap();
-        assert!(exempt.contains(&"/mcp".to_owned()) && exempt.contains(&"/servers".to_owned()));
+        let header = &environment(&manifests)["PROXY_USER_HEADER"];
+        assert!(header.eq_ignore_ascii_case("x-ssl-client-s-dn-cn"));
+    }
+}
+
+/// Of `settings.env`, which the tests of ContextForge run with, and what only a mesh needs.
+#[test]
+fn the_mcp_gateway_has_the_shipped_settings() {
+    let file = repository().join("envoy/contextforge/settings.env");
+    let file = fs::read_to_string(file).unwrap();
+    let lines = file
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let mut expected: BTreeMap<_, _> = lines.map(|line| line.split_once('=').unwrap()).collect();
+    let more = r#"["/health","/mcp","/servers","/rpc"]"#;
+    expected.insert("CSRF_EXEMPT_PATHS", more);
+    // It is a Pod, serves `/ws` as well, and has an address and a Service by which it could call itself.
+    let own = [
+        "DATABASE_URL",
+        "HOST",
+        "MCPGATEWAY_WS_RELAY_ENABLED",
+        "PORT",
+        "SSRF_BLOCKED_HOSTS",
+        "SSRF_BLOCKED_NETWORKS",
+    ];
+    for overlay in OVERLAYS {
+        let mut environment = environment(&Manifests::of(overlay));
+        for name in own {
+            assert!(environment.remove(name).is_some(), "{overlay}: {name}");
+        }
+        let environment: BTreeMap<_, _> = environment
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        assert_eq!(environment, expected, "{overlay}");
     }
 }
 
@@ -145,6 +179,30 @@ fn the_mcp_gateway_calls_neither_itself_nor_private_networks() {
     }
 }
 
+/// The MCP gateway asks for no CSRF token where MCP clients POST, and a browser shows its certificate for any page.
+#[test]
+fn a_page_of_another_site_gets_nothing_from_an_ingress() {
+    let rule = json!({
+        "name": "no-other-site",
+        "action": "deny",
+        "headers": {"sec-fetch-site": ["cross-site", "same-site"]},
+    });
+    for overlay in OVERLAYS {
+        let manifests = Manifests::of(overlay);
+        let ingress = manifests.plugin(&manifests.workload("mcp-ingress"));
+        let first = ingress.unwrap().configuration()["authorization"]["rules"][0].clone();
+        assert_eq!(first, rule, "{overlay}");
+    }
+    let component = fs::read_to_string(repository().join("istio/mcp/filter/filter.yaml")).unwrap();
+    let filter = documents(&component).remove(0);
+    let patches = filter["spec"]["configPatches"].as_array().unwrap();
+    let mut texts = patches.iter().filter_map(|patch| {
+        patch["patch"]["value"]["typed_config"]["config"]["configuration"]["value"].as_str()
+    });
+    let configuration: Value = serde_json::from_str(texts.next().unwrap()).unwrap();
+    assert_eq!(configuration["authorization"]["rules"][0], rule);
+}
+
 /// The name of a workload that no rule of the map turned into an agent's.
 #[test]
 fn where_agents_come_a_raw_spiffe_id_is_nobody() {
@@ -154,7 +212,7 @@ fn where_agents_come_a_raw_spiffe_id_is_nobody() {
         let rules = configuration["authorization"]["rules"].as_array().unwrap();
         let first = &rules[0];
         assert_eq!(first["action"], "deny", "{overlay}");
-        let denied = serde_json::json!(["spiffe://*"]);
+        let denied = json!(["spiffe://*"]);
         assert_eq!(first["identities"] == denied, is_mapped, "{overlay}");
     }
 }

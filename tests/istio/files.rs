@@ -204,20 +204,14 @@ fn the_secrets_that_are_asked_for_are_those_of_the_commands() {
         }
         let text = fs::read_to_string(istio().join("mcp-gateway/deployment.yaml")).unwrap();
         let deployment = manifests.workload("mcp-gateway").pod;
-        let variables = deployment["spec"]["containers"][0]["env"].as_array();
-        let references = variables
-            .into_iter()
-            .flatten()
-            .filter_map(|variable| variable["valueFrom"]["secretKeyRef"].as_object());
-        let mut count = 0;
-        for reference in references {
-            let [name, key] = ["name", "key"].map(|field| reference[field].as_str().unwrap());
-            assert!(text.contains(&format!(
-                "#   kubectl -n mcp-system create secret generic {name} "
-            )));
-            assert!(text.contains(&format!("--from-literal={key}=")));
-            count += 1;
-        }
-        assert_eq!(count, 2);
+        let sources = deployment["spec"]["containers"][0]["envFrom"].as_array();
+        let [source] = &sources.unwrap()[..] else {
+            panic!("{overlay}: {sources:?}");
+        };
+        let name = source["secretRef"]["name"].as_str().unwrap();
+        assert!(text.contains(&format!(
+            "#   kubectl -n mcp-system create secret generic {name} --from-env-file=secrets.env"
+        )));
+        assert!(text.contains("envoy/contextforge/secrets.sh >secrets.env"));
     }
 }

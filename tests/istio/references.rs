@@ -187,7 +187,13 @@ fn no_user_can_have_the_name_of_an_agent() {
     for_each(|overlay, manifests| {
         let ingress = manifests.plugin(&manifests.workload("mcp-ingress"));
         let ingress = ingress.unwrap();
-        let rule = &ingress.configuration()["authorization"]["rules"][0];
+        let configuration = ingress.configuration();
+        let mut rules = configuration["authorization"]["rules"]
+            .as_array()
+            .unwrap()
+            .iter();
+        let rule = rules.find(|rule| rule["name"] == "agents-do-not-come-this-way");
+        let rule = rule.unwrap();
         assert_eq!(rule["action"], "deny");
         let refused = text(&rule["identities"][0]).strip_prefix('*').unwrap();
         for plugin in manifests.plugins() {

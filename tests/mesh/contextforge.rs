@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use data_encoding::BASE64;
 use serde_json::{Value, json};
 
 use crate::caller::{ADMIN, ALICE, Caller, FORGED};
@@ -31,10 +32,9 @@ impl Mesh {
         let address = self.gateway.network.address.as_str();
         let known = BTreeMap::from([("status.podIP", address)]);
         let container = &pod["spec"]["containers"][0];
-        let mut environment = resolved_environment(container, pod, &known);
+        let mut environment = self.secrets_of(container);
+        environment.extend(resolved_environment(container, pod, &known));
         let database = format!("sqlite:///{}", folder.join("mcp.db").display());
-        let secrets = ["JWT_SECRET_KEY", "AUTH_ENCRYPTION_SECRET"];
-        let secrets = secrets.map(|name| (name, "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c"));
         let own = [
             ("DATABASE_URL", database.as_str()),
             ("HOME", folder.to_str().unwrap()),
@@ -42,7 +42,7 @@ impl Mesh {
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()));
         environment.extend(own);
-        for (name, value) in secrets.iter().chain(settings) {
+        for (name, value) in settings {
             environment.insert((*name).to_owned(), (*value).to_owned());
         }
         let python = python().get_program().to_str().unwrap().to_owned();
@@ -63,6 +63,23 @@ impl Mesh {
             (admin.get().status == 200).then_some(())
         })
         .await;
+    }
+
+    /// What the container's `envFrom` takes from Secrets.
+    fn secrets_of(&self, container: &Value) -> BTreeMap<String, String> {
+        let sources = container["envFrom"].as_array().unwrap().iter();
+        let names = sources.map(|source| source["secretRef"]["name"].as_str().unwrap());
+        let secrets = names.map(|name| {
+            let secret = format!("secret {name} -n mcp-system");
+            self.world.cluster.get(&secret)["data"].clone()
+        });
+        let data = secrets.map(|data| serde_json::from_value(data).unwrap());
+        let data = data.flat_map(|data: BTreeMap<String, String>| data);
+        data.map(|(name, base64)| {
+            let value = BASE64.decode(base64.as_bytes()).unwrap();
+            (name, String::from_utf8(value).unwrap())
+        })
+        .collect()
     }
 
     /// A user with a certificate in this name, at this path.

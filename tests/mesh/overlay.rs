@@ -1,6 +1,7 @@
 //! An overlay in a world: what is applied, and the Pods that it is about.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 
 use serde_json::{Value, json};
 
@@ -10,9 +11,10 @@ use crate::differences;
 use crate::harness::certs::{Authority, Credentials};
 use crate::harness::eventually;
 use crate::harness::leaf::{Leaf, SERVER_AUTH, common_name, san_dns};
-use crate::manifests::{Manifests, OVERLAYS};
+use crate::manifests::{Manifests, OVERLAYS, output};
 use crate::network::Namespace;
 use crate::pod::{Plan, Pod};
+use crate::python::program;
 use crate::release::Release;
 use crate::tools;
 use crate::world::World;
@@ -253,7 +255,7 @@ impl World {
             secret(
                 "mcp-system",
                 "mcp-gateway",
-                json!({"JWT_SECRET_KEY": "x", "AUTH_ENCRYPTION_SECRET": "y"}),
+                contextforge_secrets(),
             ),
         ]);
         self.cluster
@@ -342,6 +344,15 @@ pub(crate) fn waypoint_plan() -> Plan {
         environment: vec![(variable.to_owned(), value.to_owned())],
         ..Plan::default()
     }
+}
+
+/// By the command in the head of the shipped Deployment.
+fn contextforge_secrets() -> Value {
+    let lines = output(&mut Command::new(program("secrets.sh")));
+    let pairs = lines.lines().map(|line| line.split_once('=').unwrap());
+    pairs
+        .map(|(name, value)| (name, Value::from(value)))
+        .collect()
 }
 
 /// For the host of the shipped manifests.

@@ -220,6 +220,30 @@ async fn where_a_certificate_is_optional_who_has_none_goes_on_without_an_identit
     }
 }
 
+/// It would act with the certificate of whoever looks at it.
+#[tokio::test]
+async fn a_page_of_another_site_gets_nothing_with_a_users_certificate() {
+    for overlay in ["gateway", "sidecar"] {
+        let mesh = Mesh::of(overlay, Release::newest()).await;
+        let sidecar = mesh.sidecar().await;
+        let ingress = mesh.ingress(&sidecar).await;
+        let alice = mesh.user(&ingress, ALICE);
+        for (site, passes) in [
+            ("cross-site", false),
+            ("same-site", false),
+            ("same-origin", true),
+            ("none", true),
+        ] {
+            let page = [("sec-fetch-site", site)];
+            let answer = alice.get_with("/servers/1/mcp", &page).await.unwrap();
+            match passes {
+                true => assert_user(&answer.gateway(), ALICE),
+                false => answer.assert_denied(403, "not_authorized"),
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_user_with_the_name_of_an_agent_is_refused() {
     for overlay in ["gateway", "sidecar"] {
