@@ -33,7 +33,8 @@ pub(super) fn check(objects: &Objects<'_>, plugins: &[Plugin<'_>], report: &mut 
 /// AUTHN and AUTHZ stand in front of Istio's policies.
 fn check_phase(plugin: &Plugin<'_>, report: &mut Report) {
     let phase = plugin.object.node.text("spec.phase");
-    if plugin.object.kind != "EnvoyExtensionPolicy" && !["AUTHN", "AUTHZ"].contains(&phase) {
+    let has_phase = ["WasmPlugin", "TrafficExtension"].contains(&plugin.object.kind);
+    if has_phase && !["AUTHN", "AUTHZ"].contains(&phase) {
         let found = "the plugin is not in phase AUTHN, and so behind the guard";
         let at = &plugin.object.node;
         plugin.add(
@@ -58,12 +59,9 @@ fn check_tokens(plugin: &Plugin<'_>, configuration: &Configuration, report: &mut
 
 /// Whether a SPIFFE ID can be a user as it is.
 fn check_unmapped(plugin: &Plugin<'_>, configuration: &Configuration, report: &mut Report) {
-    let places = ["pluginConfig", "config"];
-    let config = places.iter().find_map(|it| plugin.wasm.get(it));
-    if let Some(at) = config
-        && users::takes_unmapped_ids(configuration, at.value)
-    {
-        let finding = Finding::warning(Rule::UnmappedUser, &at, users::FOUND, users::CURE);
+    if users::takes_unmapped_ids(configuration, &plugin.json) {
+        let at = &plugin.wasm;
+        let finding = Finding::warning(Rule::UnmappedUser, at, users::FOUND, users::CURE);
         plugin.add(report, finding);
     }
 }

@@ -1,4 +1,6 @@
-//! Our filter in an object of Kubernetes: a WasmPlugin, a TrafficExtension, an EnvoyExtensionPolicy.
+//! Our filter in an object of Kubernetes: a WasmPlugin, a TrafficExtension, an EnvoyExtensionPolicy, an EnvoyFilter.
+
+use serde_json::Value;
 
 use super::objects::{Labels, Object, Objects};
 use crate::config::Configuration;
@@ -19,6 +21,8 @@ pub(super) struct Plugin<'a> {
     pub(super) wasm: Node<'a>,
     /// None where the filter refuses its configuration.
     pub(super) configuration: Option<Configuration>,
+    /// Its configuration as it is written; null where it is no JSON.
+    pub(super) json: Value,
     /// The labels of its Pods; none where it is attached to a Gateway of the Gateway API.
     pub(super) labels: Option<Labels<'a>>,
 }
@@ -44,14 +48,8 @@ impl<'a> Plugin<'a> {
         objects: &Objects<'a>,
         report: &mut Report,
     ) -> Self {
-        let place = match object.kind {
-            "EnvoyExtensionPolicy" => "config",
-            _ => "pluginConfig",
-        };
-        let config = wasm.get(place);
-        let json = config
-            .as_ref()
-            .map_or_else(|| "{}".to_owned(), |it| it.value.to_string());
+        let config = config_of(object, &wasm);
+        let json = config.as_ref().map_or_else(|| "{}".to_owned(), json_of);
         let loaded = load(config.as_ref().unwrap_or(&wasm), &json);
         let configuration = loaded.map_err(|findings| {
             report.extend(findings.into_iter().map(|it| object.place(it)));
@@ -61,30 +59,33 @@ impl<'a> Plugin<'a> {
             labels: selector.map(|it| objects.labels_of(object.namespace, &it)),
             object: object.clone(),
             wasm,
+            json: serde_json::from_str(&json).unwrap_or_default(),
             configuration: configuration.ok(),
         }
     }
 
     fn check(&self, report: &mut Report) {
-        let fails_open =
-            self.wasm.text("failStrategy") == "FAIL_OPEN" || self.wasm.is_true("failOpen");
+        let fails_open = self.wasm.text("failStrategy") == "FAIL_OPEN"
+            || self.wasm.is_true("failOpen")
+            || self.wasm.is("failure_policy", "FAIL_OPEN", 3);
         if fails_open {
             let cure = match self.object.kind {
                 "EnvoyExtensionPolicy" => "failOpen: false",
+                "EnvoyFilter" => "failure_policy: FAIL_RELOAD",
                 _ => "failStrategy: FAIL_RELOAD",
             };
             let found = "a filter that fails lets requests pass";
-            self.add(
-                report,
-                Finding::error(Rule::FailOpen, &self.wasm, found, cure),
-            );
+            let finding = Finding::error(Rule::FailOpen, &self.wasm, found, cure);
+            self.add(report, finding);
         }
-        let image = self
-            .wasm
-            .get("code.image")
-            .unwrap_or_else(|| self.wasm.clone());
+        let places = ["code.image", "vm_config.code.remote"];
+        let image = places.iter().find_map(|it| self.wasm.get(it));
+        let image = image.unwrap_or_else(|| self.wasm.clone());
         let digest = image.text("sha256");
-        let url = image.text("url");
+        let url = match image.text("url") {
+            "" => image.text("http_uri.uri"),
+            url => url,
+        };
         let found = match digest {
             NO_DIGEST => "the digest is all zeros, that of no image",
             "" if !url.contains('@') && !url.starts_with("file:") => "the module has no digest",
@@ -127,7 +128,11 @@ impl<'a> Plugin<'a> {
     /// Whether it runs on what comes into a Pod beside it, and so in a sidecar.
     pub(super) fn is_in_a_sidecar(&self) -> bool {
         let matches = self.object.node.list("spec.match");
+        let patches = self.object.node.list("spec.configPatches");
         matches.iter().any(|it| it.text("mode") == "SERVER")
+            || patches
+                .iter()
+                .any(|it| it.text("match.context") == "SIDECAR_INBOUND")
     }
 }
 
@@ -137,7 +142,31 @@ fn modules<'a>(object: &Object<'a>) -> Vec<Node<'a>> {
         "WasmPlugin" => node.get("spec").into_iter().collect(),
         "TrafficExtension" => node.get("spec.wasm").into_iter().collect(),
         "EnvoyExtensionPolicy" => node.list("spec.wasm"),
+        "EnvoyFilter" => {
+            let patches = node.list("spec.configPatches").into_iter();
+            let configs = patches.filter_map(|it| it.get("patch.value.typed_config"));
+            let wasm = configs.filter(|config| config.kind() == "Wasm");
+            wasm.filter_map(|config| config.fields().get("config"))
+                .collect()
+        }
         _ => Vec::new(),
+    }
+}
+
+/// Where the filter's configuration stands.
+fn config_of<'a>(object: &Object<'a>, wasm: &Node<'a>) -> Option<Node<'a>> {
+    wasm.get(match object.kind {
+        "EnvoyExtensionPolicy" => "config",
+        "EnvoyFilter" => "configuration.value",
+        _ => "pluginConfig",
+    })
+}
+
+/// An object as JSON; a string as the JSON that it is.
+fn json_of(config: &Node<'_>) -> String {
+    match config.as_str() {
+        Some(text) => text.to_owned(),
+        None => config.value.to_string(),
     }
 }
 

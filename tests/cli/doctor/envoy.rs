@@ -146,7 +146,12 @@ const HOLES: [(Edit, &str); 23] = [
         "error admin_exposed",
     ),
     (
-        |it| configure(it, &json!({"mcp": {"paths": ["/mcp"]}})),
+        |it| {
+            configure(
+                it,
+                &json!({"mcp": {"paths": ["/mcp"], "max_body": 2_097_152}}),
+            )
+        },
         "warning mcp_buffers",
     ),
     (

@@ -55,6 +55,23 @@ fn a_line_that_is_taken_out_of_an_overlay_is_missed() {
     }
 }
 
+/// The filter as an EnvoyFilter, which has the rules for tools.
+#[test]
+fn a_filter_that_an_envoy_filter_brings_is_examined_as_a_plugin_is() {
+    let shipped = Manifests::with("gateway", &["mcp"]).all().to_vec();
+    let named = rules(&report(&text(&shipped)));
+    assert_eq!(named, ["warning module_digest"]);
+    let mut open = text(&shipped).replace("FAIL_RELOAD", "FAIL_OPEN");
+    open = open.replace(&"0".repeat(64), &"1".repeat(64));
+    assert_eq!(rules(&report(&open)), ["error fail_open"]);
+    let mut bare = shipped.clone();
+    bare.retain(|object| object["metadata"]["name"] != "last-word");
+    assert_eq!(
+        rules(&report(&text(&bare))),
+        ["error last_word", "warning module_digest"]
+    );
+}
+
 /// The waypoint's removal does nothing in the context that its definition has a name for.
 #[test]
 fn a_patch_for_the_context_waypoint_is_no_line() {
