@@ -38,7 +38,11 @@ fn is_read_as_it_is_printed(number: &SerialNumber) {
         .iter()
         .filter(|text| text.contains([':', 'x']))
     {
-        assert_eq!(SerialNumber::readings(text), std::slice::from_ref(&number), "{text}");
+        assert_eq!(
+            SerialNumber::readings(text),
+            std::slice::from_ref(number),
+            "{text}"
+        );
     }
 }
 
