@@ -42,11 +42,28 @@ pub(super) fn because(
     if is_asked(reason)
         && let Some(authorization) = &filter.policy.authorization
     {
-        let message = evidence.message.as_ref();
-        let message = message.map_or(Message::None, Message::Read);
+        let message = message(filter, evidence, head);
         facts.extend(rules(authorization, evidence, head, message));
     }
     facts
+}
+
+/// The message that the rules were asked about.
+fn message<'a>(filter: &Filter, evidence: &'a Evidence<'_>, head: &RequestHead<'_>) -> Message<'a> {
+    let is_no_message = |reason: &Reason| {
+        matches!(
+            reason,
+            Reason::MalformedMcp | Reason::McpTooLarge | Reason::McpHeaderMismatch
+        )
+    };
+    let may_be_any = head.is_upgrade() || evidence.observed.iter().any(is_no_message);
+    match &evidence.message {
+        Some(message) => Message::Read(message),
+        None if !filter.mcp.covers(&head.path()) => Message::None,
+        None if may_be_any => Message::Any,
+        None if head.first(":method") == b"POST" => Message::Unread,
+        None => Message::None,
+    }
 }
 
 /// Whether the rules are asked before a request is refused for this reason.

@@ -22,6 +22,11 @@ fn the_exit_code_is_the_decision_and_the_facts_say_why() {
     desk.write("space.crt", &space.pem);
     desk.write("rules.json", RULES);
     desk.write("plain.json", "{}");
+    desk.write(
+        "tools.json",
+        r#"{"mcp": {"paths": ["/mcp"]}, "authorization": {"default": "allow", "rules": [
+            {"name": "no-calls", "action": "deny", "mcp": {"methods": ["tools/call"]}}]}}"#,
+    );
     let pin = desk.run(&["pin", "bob.crt"]).output;
     let pin = pin.lines().last().unwrap();
     desk.write(
@@ -45,6 +50,20 @@ fn the_exit_code_is_the_decision_and_the_facts_say_why() {
                 "the rule \"no-posts\" does not fit: methods",
                 "the rule \"mcp\" fits and allows",
             ],
+        ),
+        (
+            "tools.json",
+            "alice.crt",
+            &[
+                "--path",
+                "/mcp",
+                "--header",
+                "upgrade:websocket",
+                "--header",
+                "connection:upgrade",
+            ],
+            1,
+            &["the rule \"no-calls\" fits and denies"],
         ),
         (
             "rules.json",
