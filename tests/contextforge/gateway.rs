@@ -21,16 +21,16 @@ print(json.dumps([[user, permission, bool(granted)] for user, permission, grante
 ";
 
 /// One user gets another name, wherever the database has it.
-const RENAME: &str = "
+const RENAME: &str = r#"
 import sqlite3, sys
 path, former, name = sys.argv[1:]
 with sqlite3.connect(path, timeout=10) as database:
-    tables = [row[0] for row in database.execute('select name from sqlite_master where type = \'table\'')]
+    tables = [row[0] for row in database.execute("select name from sqlite_master where type = 'table'")]
     for table in tables:
-        for column in [row[1] for row in database.execute(f'pragma table_info(\"{table}\")')]:
-            rename = f'update \"{table}\" set \"{column}\" = ? where \"{column}\" = ?'
+        for column in [row[1] for row in database.execute(f'pragma table_info("{table}")')]:
+            rename = f'update "{table}" set "{column}" = ? where "{column}" = ?'
             database.execute(rename, (name, former))
-";
+"#;
 
 /// The gateway with an empty database of its own; it ends when dropped.
 pub(crate) struct ContextForge {
