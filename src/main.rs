@@ -62,6 +62,7 @@ fn main() -> ExitCode {
     ExitCode::from(finished.code)
 }
 
+/// An error is neither of the two answers that a command can give: it could not say.
 fn or_failed(result: Result<Finished, String>) -> Finished {
-    result.unwrap_or_else(|line| Finished::failed(1, line))
+    result.unwrap_or_else(|line| Finished::failed(2, line))
 }

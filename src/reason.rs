@@ -17,7 +17,7 @@ pub enum Reason {
     NoCertificate,
     /// Envoy does not vouch that the certificate was validated on this connection.
     CertificateNotValidated,
-    /// The certificate is not one of RFC 5280, over its bound, or cannot be had from this Envoy.
+    /// The certificate cannot be read, is over a bound, or cannot be had from this Envoy.
     CertificateUnreadable,
     /// notAfter has passed.
     CertificateExpired,

@@ -5,7 +5,7 @@
 //! does not say on which curve its issuer signs, so a twin is made for each curve whose order is above r and s.
 
 use sha2::{Digest, Sha256};
-use x509_parser::asn1_rs::Tag;
+use x509_parser::asn1_rs::{Any, Tag, ToDer};
 
 use super::element::Element;
 
@@ -97,9 +97,9 @@ impl<'a> Signed<'a> {
     /// The SHA-256 of the certificate with another s.
     fn digest(&self, s: &Number) -> [u8; 32] {
         let numbers = [integer(&self.r), integer(s)].concat();
-        let value = [&[0][..], &element(0x30, &numbers)].concat();
-        let contents = [self.signed, &element(0x03, &value)].concat();
-        Sha256::digest(element(0x30, &contents)).into()
+        let value = [&[0][..], &element(Tag::Sequence, &numbers)].concat();
+        let contents = [self.signed, &element(Tag::BitString, &value)].concat();
+        Sha256::digest(element(Tag::Sequence, &contents)).into()
     }
 }
 
@@ -146,24 +146,13 @@ fn integer(number: &Number) -> Vec<u8> {
         [0x80..=0xff, ..] => &[0],
         _ => &[],
     };
-    element(0x02, &[sign, digits].concat())
+    element(Tag::Integer, &[sign, digits].concat())
 }
 
-/// The DER of an element with this identifier (X.690 section 8.1.3).
-fn element(identifier: u8, contents: &[u8]) -> Vec<u8> {
-    let length = contents.len();
-    let digits = length.to_be_bytes();
-    let start = digits
-        .iter()
-        .position(|&byte| byte != 0)
-        .unwrap_or_default();
-    let digits = digits.get(start..).unwrap_or_default();
-    let count = u8::try_from(digits.len()).unwrap_or_default();
-    let head = match u8::try_from(length) {
-        Ok(length @ 0..0x80) => vec![identifier, length],
-        _ => [&[identifier, 0x80 | count], digits].concat(),
-    };
-    [&head, contents].concat()
+/// The DER of an element. Nothing in memory fails to be written; if it did, no twin would be found.
+fn element(tag: Tag, contents: &[u8]) -> Vec<u8> {
+    let element = Any::from_tag_and_data(tag, contents);
+    element.to_der_vec().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -172,13 +161,13 @@ mod tests {
 
     /// A certificate as far as this file reads it: any contents, an algorithm, and a signature.
     fn certificate(algorithm: &[u8], r: &Number, s: &Number) -> Vec<u8> {
-        let signature = element(0x30, &[integer(r), integer(s)].concat());
+        let signature = element(Tag::Sequence, &[integer(r), integer(s)].concat());
         let contents = [
-            element(0x30, b"\x02\x01\x01"),
-            element(0x30, &element(0x06, algorithm)),
-            element(0x03, &[&[0], &signature[..]].concat()),
+            element(Tag::Sequence, b"\x02\x01\x01"),
+            element(Tag::Sequence, &element(Tag::Oid, algorithm)),
+            element(Tag::BitString, &[&[0], &signature[..]].concat()),
         ];
-        element(0x30, &contents.concat())
+        element(Tag::Sequence, &contents.concat())
     }
 
     const ECDSA_WITH_SHA256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02];
@@ -223,7 +212,7 @@ mod tests {
         ] {
             assert_eq!(integer(&number_of_hex(digits)), expected);
         }
-        assert_eq!(element(4, &[0; 200])[..3], [4, 0x81, 200]);
-        assert_eq!(element(4, &[0; 300])[..4], [4, 0x82, 1, 44]);
+        assert_eq!(element(Tag::OctetString, &[0; 200])[..3], [4, 0x81, 200]);
+        assert_eq!(element(Tag::OctetString, &[0; 300])[..4], [4, 0x82, 1, 44]);
     }
 }

@@ -194,6 +194,7 @@ fn find(file: &TextFile, documents: &[Value]) -> Vec<Found> {
         let mut search = Search {
             document,
             phase: None,
+            is_of_others: false,
             found: Vec::new(),
         };
         search.look(value, &mut Vec::new());
@@ -250,6 +251,8 @@ struct Search {
     document: usize,
     /// The last `phase` on the way here.
     phase: Option<String>,
+    /// Whether the object of Kubernetes on the way here has another filter.
+    is_of_others: bool,
     found: Vec<Found>,
 }
 
@@ -278,7 +281,12 @@ impl Search {
                 let phase = members.get("phase").and_then(Value::as_str);
                 let outer = self.phase.clone();
                 self.phase = phase.map(str::to_owned).or(self.phase.take());
-                if let Some(configuration) = members.get("pluginConfig") {
+                let outer_is_of_others = self.is_of_others;
+                if members.contains_key("kind") {
+                    self.is_of_others = names_another(value);
+                }
+                let configuration = members.get("pluginConfig");
+                if let Some(configuration) = configuration.filter(|_| !self.is_of_others) {
                     // Istio has no field for it, and does not set it.
                     let steps = with(path, ["pluginConfig"]);
                     self.add(
@@ -303,6 +311,7 @@ impl Search {
                     path.pop();
                 }
                 self.phase = outer;
+                self.is_of_others = outer_is_of_others;
             }
             Value::Array(entries) => {
                 for (index, value) in entries.iter().enumerate() {
@@ -335,6 +344,13 @@ impl Search {
         };
         self.add(json, steps, wrapping, hands_over);
     }
+}
+
+/// Whether a WasmPlugin or a TrafficExtension says which module it runs, and it is not this one.
+fn names_another(object: &Value) -> bool {
+    let urls = ["/spec/url", "/spec/wasm/url"];
+    let has_url = urls.iter().any(|url| object.pointer(url).is_some());
+    has_url && !is_ours(object)
 }
 
 /// Whether a plugin of Envoy is this filter, by the names that it is given.

@@ -83,7 +83,7 @@ fn more_lines(
             quoted(identity.user.as_str()),
             identity.source
         ),
-        Err(error) => format!("user none: {error}\n"),
+        Err(error) => format!("user         none: {error}\n"),
     };
     lines + &user
 }

@@ -82,7 +82,7 @@ fn blob(folder: &Path, descriptor: &Value) -> Result<(String, Vec<u8>), String> 
     }
 }
 
-/// `plugin.wasm` of a layer, by tar(1), which knows every usual compression.
+/// `plugin.wasm` of a layer, by tar(1). Image layers are compressed with gzip.
 fn extract(layer: Vec<u8>) -> Result<Vec<u8>, String> {
     let mut tar = Command::new("tar");
     tar.args([

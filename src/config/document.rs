@@ -35,15 +35,16 @@ pub(super) struct Document {
     /// How a certificate becomes a user.
     pub(super) identity: IdentitySection,
     /// The headers that are removed from every request, and those that are set. Always removed:
-    /// `x-authenticated-user`, `x-user-organization`, `x-ssl-client-*`, `client-cert`, `client-cert-chain`.
+    /// `x-authenticated-user`, `x-user-organization`, `x-ssl-client-*`, `client-cert`, `client-cert-chain`,
+    /// `x-claimed-identity`.
     pub(super) headers: HeadersSection,
     /// User → certificates (`sha256:` and the hexadecimal of the DER's SHA-256, colons allowed) or keys
     /// (`spki-sha256:` and base64). At least one of them must match. Users in any case.
     pub(super) pins: Members<Vec<String>>,
     /// Users that are refused without a matching pin, also when `pins` has no entry for them. `*` means every user.
     pub(super) pin_required: Vec<String>,
-    /// Certificates that are refused from now on. For the incident at 3 a.m.; CRLs are the listener's
-    /// (`validation_context.crl`).
+    /// Certificates that are refused from now on. For emergencies: it holds from the next request on. CRLs are the
+    /// listener's (`validation_context.crl`).
     pub(super) revoked: Vec<RevokedSection>,
     /// Who may do what. Without it every user may do everything.
     pub(super) authorization: Option<AuthorizationSection>,
@@ -144,8 +145,9 @@ pub(super) struct HeadersSection {
     pub(super) set: Members<HeaderValue>,
     /// More headers to remove from every request.
     pub(super) strip: Vec<String>,
-    /// How a user outside ASCII is written into headers: `utf8`; `latin1`, which Python gateways such as ContextForge
-    /// read (a user that Latin-1 does not have is refused); `percent`: bytes outside ASCII and `%` as `%XX`.
+    /// How text outside ASCII is written into headers, the user's and any other value's: `utf8`; `latin1`, which Python
+    /// gateways such as ContextForge read (a user that Latin-1 does not have is refused); `percent`: bytes outside ASCII
+    /// and `%` as `%XX`.
     pub(super) encoding: HeaderEncoding,
 }
 

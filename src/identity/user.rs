@@ -22,7 +22,8 @@ pub enum Charset {
     /// Printable ASCII, space to tilde.
     #[default]
     Ascii,
-    /// Any Unicode text without control characters and without letters that have another lower case.
+    /// Any Unicode text in normal form NFKC, without control characters and without a letter whose lower case is more than
+    /// one character (`İ`).
     Utf8,
 }
 

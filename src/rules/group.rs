@@ -91,7 +91,7 @@ fn is_certain(name: &str) -> bool {
 }
 
 /// The name of a group as X.520 compares them: without case, with one space for several, and in Unicode's normal form NFKC
-/// (RFC 4518 section 2).
+/// (RFC 4518 section 2). But `ß` is not `ss`, which that RFC makes of it.
 pub fn comparable_group(name: &str) -> String {
     let name: String = name.nfkc().collect();
     let words: Vec<_> = name.split_whitespace().collect();

@@ -108,6 +108,36 @@ fn configurations_are_found_in_manifests_and_in_envoys_files() {
     }
 }
 
+/// An overlay may have plugins of others beside this one; what they are told is not for the filter to judge.
+#[test]
+fn a_plugin_that_names_another_module_is_not_checked() {
+    let other = |spec: &str| {
+        format!("apiVersion: extensions.istio.io/v1alpha1\nkind: WasmPlugin\nspec:\n{spec}---\n")
+    };
+    let theirs = other("  url: oci://registry.example.com/waf:1\n  pluginConfig: {rules: []}\n");
+    let wasm =
+        "  wasm:\n    url: oci://registry.example.com/waf:1\n    pluginConfig: {rules: []}\n";
+    let ours =
+        "  url: oci://registry.example.com/mtls-identity:0.2.0\n  pluginConfig: {rules: []}\n";
+    let desk = Desk::new();
+    for text in [theirs.clone(), other(wasm)] {
+        let ran = desk.run_with(
+            &["check", "-"],
+            &format!("{text}{MANIFESTS}").replace("VALUE", "all"),
+        );
+        assert_eq!((ran.code, ran.errors.as_str()), (0, ""), "{text}");
+        assert_eq!(ran.output.matches("ok: ").count(), 2, "{text}");
+    }
+    let alone = desk.run_with(&["check", "-"], &theirs);
+    assert_eq!(alone.code, 2);
+    assert!(
+        alone.errors.contains("no configuration"),
+        "{}",
+        alone.errors
+    );
+    assert_eq!(desk.run_with(&["check", "-"], &other(ours)).code, 1);
+}
+
 #[test]
 fn a_struct_where_envoy_wants_a_string_value_is_an_error() {
     let text = ENVOY

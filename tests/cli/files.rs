@@ -97,7 +97,7 @@ fn what_is_no_certificate_is_called_what_it_is() {
         desk.write("it", content);
         for command in ["inspect", "pin"] {
             let ran = desk.run(&[command, "it"]);
-            assert_eq!((ran.code, ran.output.as_str()), (1, ""), "{words}");
+            assert_eq!((ran.code, ran.output.as_str()), (2, ""), "{words}");
             assert!(ran.errors.starts_with("it: "), "{}", ran.errors);
             assert!(ran.errors.contains(words), "{words}: {}", ran.errors);
         }
@@ -119,7 +119,7 @@ fn inspect_says_who_a_certificate_is_or_why_nobody() {
         ),
         (
             &["space"],
-            "user none: cn: a user with white space at an end\n",
+            "user         none: cn: a user with white space at an end\n",
         ),
         (&["space"], "cn           \"alice \"\n"),
         (&["alice"], "validity     valid now\n"),
@@ -127,7 +127,7 @@ fn inspect_says_who_a_certificate_is_or_why_nobody() {
         (&["alice"], "purpose      client authentication\n"),
         (
             &["alice", "--config", "email.json"],
-            "user none: none of the names",
+            "user         none: none of the names",
         ),
     ] {
         let ran = desk.run(&[&["inspect"], arguments].concat());

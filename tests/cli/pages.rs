@@ -64,7 +64,7 @@ fn the_program_and_each_command_have_a_page() {
         );
     }
     let unknown = desk.run(&["man", "doctors"]);
-    assert_eq!(unknown.code, 1);
+    assert_eq!(unknown.code, 2);
     assert!(
         unknown
             .errors

@@ -125,7 +125,7 @@ fn json_of(ran: &Ran) -> Value {
 
 #[track_caller]
 fn assert_refused(ran: &Ran, words: &str) {
-    assert_eq!((ran.code, ran.output.as_str()), (1, ""), "{ran:?}");
+    assert_eq!((ran.code, ran.output.as_str()), (2, ""), "{ran:?}");
     assert!(ran.errors.contains(words), "{ran:?}");
 }
 
