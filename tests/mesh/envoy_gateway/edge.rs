@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use super::proxy::Proxy;
 use super::world::World;
-use crate::caller::{ALICE, Caller, HOST, certificate_files};
+use crate::caller::{ADMIN, ALICE, Caller, FORGED, HOST, certificate_files};
 use crate::cluster::{Endpoint, SLOW};
+use crate::harness::answer::Answer;
 use crate::harness::certs::{Authority, Credentials};
 use crate::harness::eventually;
 use crate::harness::leaf::{Leaf, common_name};
@@ -22,8 +23,8 @@ pub(crate) const INGRESS: &str = "mcp-ingress";
 pub(crate) const BACKEND: &str = "mcp-system";
 /// In the Pod, for port 443 of the Gateway.
 const HTTPS: u16 = 10443;
-/// The serial number of a user whom the CRL names.
-const REVOKED: &[u8] = &[0x4d, 0x65, 0x73, 0x68];
+/// The serial number of the user whom the CRL names.
+pub(super) const REVOKED: &[u8] = &[0x4d, 0x65, 0x73, 0x68];
 
 /// `kubectl apply -k envoy/envoy-gateway`, running.
 pub(crate) struct Edge {
@@ -167,7 +168,6 @@ impl Edge {
         .await;
     }
 
-    /// The Service of the MCP gateway with another address behind it.
     pub(crate) fn namespace(&self, name: &str) {
         self.put(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}));
     }
@@ -236,5 +236,45 @@ pub(crate) fn use_image(objects: &mut [Value], image: &(String, String)) {
         let image = &mut filter["spec"]["wasm"][0]["code"]["image"];
         image["url"] = json!(url.strip_prefix("oci://").unwrap());
         image["sha256"] = json!(digest);
+    }
+}
+
+/// What of [`FORGED`] every listener lets in: where the policy of the listener is gone, Envoy Gateway refuses requests with
+/// an underscore.
+const PLAIN_FORGED: &[(&str, &str)] = FORGED.split_at(3).0;
+
+/// The guard's answer.
+pub(super) fn refused_by_the_guard(answer: &Answer) -> bool {
+    answer.status == 403 && String::from_utf8_lossy(&answer.body).contains("RBAC")
+}
+
+/// The MCP gateway takes the client for the administrator.
+pub(super) fn is_administrator(answer: &Answer) -> bool {
+    answer.status == 200 && answer.gateway().user() == [ADMIN]
+}
+
+/// The MCP gateway heard the client, and no name.
+pub(super) fn is_nameless(answer: &Answer) -> bool {
+    answer.status == 200 && answer.gateway().user().is_empty()
+}
+
+impl Answer {
+    /// Whether the filter has refused it for this reason.
+    pub(super) fn is_denied(&self, reason: &str) -> bool {
+        let body = String::from_utf8_lossy(&self.body);
+        self.status == 403 && body.contains(&format!("\"reason\":\"{reason}\""))
+    }
+}
+
+impl Caller {
+    /// A request with forged headers.
+    pub(super) fn get_forged(&self) -> Answer {
+        self.get_with(PLAIN_FORGED)
+    }
+
+    /// Waits for such an answer to a forged request.
+    pub(super) async fn forges_until(&self, what: &str, is: impl Fn(&Answer) -> bool) {
+        let what = format!("who forges {what}");
+        eventually(&what, SLOW, async || is(&self.get_forged()).then_some(())).await;
     }
 }

@@ -1,12 +1,17 @@
 //! Who is who to the MCP gateway.
 
-use rcgen::KeyPair;
 use std::process::Command;
 
+use rcgen::KeyPair;
+use serde_json::{Value, json};
+
 use super::edge::Edge;
+use super::failures::configured;
 use crate::caller::{ADMIN, ALICE, FORGED, assert_is};
+use crate::cluster::SLOW;
 use crate::harness::artifacts::output;
 use crate::harness::certs::{Authority, forwarded_element};
+use crate::harness::eventually;
 use crate::harness::leaf::{Leaf, common_name, organization};
 
 /// Users by their CN; everybody else nobody, whatever they write.
@@ -67,4 +72,48 @@ pub(super) fn what_can_be_read_in_two_ways_does_not_arrive(edge: &Edge) {
         let escaped = edge.alice().with(&options).at("/mcp%2F..%2Fadmin");
         assert_eq!(escaped.get().status, 400);
     }
+}
+
+/// The headers of ingress-nginx's `auth-tls-*`, as the page says them.
+pub(super) async fn the_headers_of_ingress_nginx_arrive_and_cannot_be_forged(edge: &Edge) {
+    let names = [
+        "ssl-client-cert",
+        "ssl-client-verify",
+        "ssl-client-subject-dn",
+        "ssl-client-issuer-dn",
+    ];
+    let mut policy = edge.traffic_policy().clone();
+    let early = &mut policy["spec"]["headers"]["earlyRequestHeaders"]["removeOnMatch"];
+    let prefix = json!({"type": "Prefix", "value": "ssl-client-"});
+    early.as_array_mut().unwrap().push(prefix);
+    edge.put(&policy);
+    edge.put(&configured(edge, |config| {
+        let values = ["certificate_escaped", "verify", "subject", "issuer"];
+        let set = config["headers"]["set"].as_object_mut().unwrap();
+        set.extend(
+            names
+                .map(str::to_owned)
+                .into_iter()
+                .zip(values.map(Value::from)),
+        );
+    }));
+    eventually("the headers arrive", SLOW, async || {
+        let forged = names.map(|name| (name, ADMIN));
+        let answer = edge.alice().get_with(&forged);
+        if answer.status != 200 {
+            return None;
+        }
+        let received = answer.gateway();
+        let values = names.map(|name| received.values(name).join(" "));
+        let [certificate, verify, subject, issuer] = values.each_ref().map(String::as_str);
+        let arrived = certificate.starts_with("-----BEGIN%20CERTIFICATE-----")
+            && verify == "SUCCESS"
+            && subject == "CN=alice@example.com"
+            && issuer == "CN=Users CA";
+        arrived.then_some(())
+    })
+    .await;
+    edge.put(edge.filter());
+    edge.put(edge.traffic_policy());
+    edge.alice().is(ALICE).await;
 }

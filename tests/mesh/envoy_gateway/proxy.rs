@@ -172,4 +172,26 @@ impl Proxy {
         let manager = chain["filters"][0]["typed_config"].clone();
         (manager, chain["transport_socket"]["typed_config"].clone())
     }
+    /// SHA-256 of the module that the filter for users is of.
+    pub(crate) fn module(&self) -> String {
+        let (manager, _) = self.way_in();
+        let filters = manager["http_filters"].as_array().unwrap().iter();
+        let mut codes =
+            filters.map(|filter| &filter["typed_config"]["config"]["vm_config"]["code"]);
+        let code = codes.find(|code| code.is_object()).unwrap();
+        code["remote"]["sha256"].as_str().unwrap().to_owned()
+    }
+    /// The route configurations that Envoy serves, as text.
+    pub(crate) fn routes(&self) -> String {
+        let dump = self.config_dump();
+        let parts = dump["configs"].as_array().unwrap().iter();
+        let routes = parts.filter(|part| part["dynamic_route_configs"].is_array());
+        routes.map(Value::to_string).collect()
+    }
+    /// What Envoy counts, as Prometheus reads it.
+    pub(crate) fn stats(&self) -> String {
+        let mut command = self.network.command("curl");
+        command.args(["-s", "http://127.0.0.1:19001/stats/prometheus"]);
+        succeed(&mut command)
+    }
 }
