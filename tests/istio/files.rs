@@ -64,6 +64,7 @@ fn every_manifest_is_part_of_an_overlay_or_of_a_component() {
         .iter()
         .chain(&COMPONENTS)
         .chain(&OF_GATEWAY)
+        .chain(&["gateway-api"])
         .flat_map(|overlay| reached(&istio().join(overlay)))
         .collect();
     let manifests: BTreeSet<_> = yaml().into_iter().collect();

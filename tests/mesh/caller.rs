@@ -60,7 +60,7 @@ impl Mesh {
 
     /// The same at another of its Pods.
     pub(crate) fn user_of(&self, ingress: &Pod, credentials: &Credentials) -> Caller {
-        self.user_at(ingress, credentials, HOST, 8443)
+        self.user_at(ingress, credentials, HOST, self.https())
     }
 
     /// The same for another host and port.
@@ -108,7 +108,11 @@ impl Mesh {
     }
 
     pub(crate) fn nobody_at(&self, host: &str) -> Caller {
-        let to = format!("{host}:443:{}:8443", self.ingress.network.address);
+        let to = format!(
+            "{host}:443:{}:{}",
+            self.ingress.network.address,
+            self.https()
+        );
         let arguments = ["-k", "--connect-to", &to];
         self.curl(&self.outside, &arguments, &format!("https://{host}/mcp"))
     }

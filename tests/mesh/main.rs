@@ -57,6 +57,7 @@ mod contextforge;
 mod doctor;
 mod envoy_gateway;
 mod failures;
+mod gateway_api;
 mod lines;
 mod order;
 mod overlays;

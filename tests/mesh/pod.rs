@@ -61,6 +61,7 @@ impl World {
             network,
             object,
         };
+        pod.set_kernel_parameters();
         if pod.proxy().is_some() {
             self.fill_volumes(&pod).await;
             self.redirect(&pod);
@@ -277,6 +278,17 @@ impl Pod {
         let spec = &self.object["spec"];
         let lists = ["initContainers", "containers"].map(|key| spec[key].as_array());
         lists.into_iter().flatten().flatten()
+    }
+
+    /// The sysctls of its security context.
+    fn set_kernel_parameters(&self) {
+        let parameters = self.object["spec"]["securityContext"]["sysctls"].as_array();
+        for parameter in parameters.into_iter().flatten() {
+            let [name, value] = ["name", "value"].map(|field| parameter[field].as_str().unwrap());
+            let file = format!("/proc/sys/{}", name.replace('.', "/"));
+            let write = format!("echo {value} >{file}");
+            succeed(self.network.command("sh").args(["-c", &write]));
+        }
     }
 
     fn proxy(&self) -> Option<&Value> {
