@@ -20,7 +20,7 @@ fn istio() -> PathBuf {
 }
 
 /// Every file below a folder.
-fn files(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap();
     let paths = entries.map(|entry| entry.unwrap().path());
     paths
@@ -39,7 +39,7 @@ pub(crate) fn yaml() -> Vec<PathBuf> {
 }
 
 /// The files that a kustomization takes, and those of the kustomizations it names, itself among them.
-fn reached(folder: &Path) -> BTreeSet<PathBuf> {
+pub(crate) fn reached(folder: &Path) -> BTreeSet<PathBuf> {
     let file = folder.join("kustomization.yaml").canonicalize().unwrap();
     let kustomization = &documents(&fs::read_to_string(&file).unwrap())[0];
     let mut named = strings(&kustomization["resources"]);
@@ -64,6 +64,7 @@ fn every_manifest_is_part_of_an_overlay_or_of_a_component() {
         .iter()
         .chain(&COMPONENTS)
         .chain(&OF_GATEWAY)
+        .chain(&["gateway-api"])
         .flat_map(|overlay| reached(&istio().join(overlay)))
         .collect();
     let manifests: BTreeSet<_> = yaml().into_iter().collect();

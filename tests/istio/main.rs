@@ -1,4 +1,4 @@
-//! What is in `istio/`, without a cluster: `cargo test --locked --test istio`.
+//! What is in `istio/` and `envoy/envoy-gateway`, without a cluster: `cargo test --locked --test istio`.
 //!
 //! The overlays are rendered by kubectl as `kubectl apply -k` would, and the image goes through a real registry. How
 //! they behave in a real Envoy is in `tests/e2e/istio`.
@@ -21,6 +21,7 @@
 mod manifests;
 
 mod configuration;
+mod envoy_gateway;
 mod files;
 mod image;
 mod pages;

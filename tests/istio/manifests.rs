@@ -50,6 +50,28 @@ pub(crate) fn documents(text: &str) -> Vec<Value> {
         .collect()
 }
 
+/// What `kubectl kustomize` makes of this folder of the repository, with these components.
+pub(crate) fn kustomized(resource: &str, components: &[String]) -> Vec<Value> {
+    let target = repository().join("target");
+    fs::create_dir_all(&target).unwrap();
+    let folder = tempfile::tempdir_in(&target).unwrap();
+    let at = |name: &str| format!("../../{name}");
+    let components: Vec<_> = components.iter().map(|name| at(name)).collect();
+    let kustomization = json!({
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": [at(resource)],
+        "components": components,
+        "sortOptions": order(),
+    });
+    let file = folder.path().join("kustomization.yaml");
+    fs::write(file, kustomization.to_string()).unwrap();
+    let script = repository().join("tests/istio/kubectl.sh");
+    let kubectl = output(&mut Command::new(script));
+    let mut kustomize = Command::new(kubectl.trim());
+    documents(&output(kustomize.arg("kustomize").arg(folder.path())))
+}
+
 /// All objects of one overlay.
 #[derive(Clone, Debug)]
 pub(crate) struct Manifests(Vec<Value>);
@@ -78,26 +100,9 @@ impl Manifests {
     }
 
     fn render(overlay: &str, components: &[&str]) -> Self {
-        let target = repository().join("target");
-        fs::create_dir_all(&target).unwrap();
-        let folder = tempfile::tempdir_in(&target).unwrap();
-        let at = |name: &str| format!("../../istio/{name}");
-        let components: Vec<_> = components.iter().map(|name| at(name)).collect();
-        let kustomization = json!({
-            "apiVersion": "kustomize.config.k8s.io/v1beta1",
-            "kind": "Kustomization",
-            "resources": [at(overlay)],
-            "components": components,
-            "sortOptions": order(),
-        });
-        let file = folder.path().join("kustomization.yaml");
-        fs::write(file, kustomization.to_string()).unwrap();
-        let script = repository().join("tests/istio/kubectl.sh");
-        let kubectl = output(&mut Command::new(script));
-        let mut kustomize = Command::new(kubectl.trim());
-        Self(documents(&output(
-            kustomize.arg("kustomize").arg(folder.path()),
-        )))
+        let at = |name: &&str| format!("istio/{name}");
+        let components: Vec<_> = components.iter().map(at).collect();
+        Self(kustomized(&at(&overlay), &components))
     }
 
     pub(crate) fn all(&self) -> &[Value] {

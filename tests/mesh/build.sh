@@ -3,9 +3,10 @@
 #
 #   tests/mesh/build.sh              .mesh, or the folder MESH_PROGRAMS
 #
-# kube/ is etcd and the API server, istio-1.30/ and istio-1.31/ are istiod, its agent and istioctl, ratelimit/ is
-# envoyproxy/ratelimit, spire/ SPIRE's server and agent. They are built from the Go modules that modules/ pins, and each
-# folder is there whole or not at all. The first time takes some 20 minutes on two cores and leaves 16 GB in Go's caches.
+# kube/ is etcd and the API server, istio-1.30/ and istio-1.31/ are istiod, its agent and istioctl, envoy-gateway/ is
+# Envoy Gateway with what its chart installs, ratelimit/ is envoyproxy/ratelimit, spire/ SPIRE's server and agent. They are
+# built from the Go modules that modules/ pins, and each folder is there whole or not at all. The first time takes some 25
+# minutes on two cores and leaves 18 GB in Go's caches.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -16,7 +17,7 @@ die() {
   exit 1
 }
 
-# What the tests need besides, so that nobody waits for 15 minutes to hear it.
+# What the tests need besides, so that nobody waits for 25 minutes to hear it.
 [[ $(id -u) -eq 0 ]] || die "the mesh needs root, for its network namespaces: run this with sudo"
 PATH=$PATH:/usr/sbin:/sbin
 for tool in ip:iproute2 curl:curl setpriv:util-linux cc:gcc; do
@@ -43,19 +44,46 @@ build() {
     version="-X $at.gitVersion=v1.35.4 -X $at.gitMajor=1 -X $at.gitMinor=35"
     ;;
   esac
-  cp "$here/modules/$name"/go.* "$new"
+  build_module "$name" "$new" "$tags" "$version"
   (
-    cd "$new"
-    go build -trimpath -tags "$tags" -ldflags "-s -w $version" -o "$new/" tool
-    [[ $name == istio-* ]] || exit 0
-    source=$(go list -m -f '{{.Dir}}' istio.io/istio)
-    cp "$source/tools/packaging/common/envoy_bootstrap.json" bootstrap.json
-    cp "$source/tests/integration/pilot/testdata/gateway-api-crd.yaml" gateway-api.yaml
+    cd "$here/modules/$name"
+    case $name in
+    istio-*)
+      source=$(go list -m -f '{{.Dir}}' istio.io/istio)
+      cp "$source/tools/packaging/common/envoy_bootstrap.json" "$new/bootstrap.json"
+      cp "$source/tests/integration/pilot/testdata/gateway-api-crd.yaml" "$new/gateway-api.yaml"
+      ;;
+    envoy-gateway)
+      chart "$(go list -m -f '{{.Dir}}' github.com/envoyproxy/gateway)/charts/gateway-helm" "$new"
+      ;;
+    esac
   )
-  rm "$new"/go.*
 }
 
-for name in kube istio-1.31 istio-1.30 ratelimit spire; do
+# build_module NAME FOLDER TAGS LDFLAGS: what the module's go.mod names as its tools. The module files are copied, because
+# this folder may be read-only.
+build_module() {
+  local folder=$2
+  cp "$here/modules/$1"/go.* "$folder"
+  (cd "$folder" && go build -trimpath -tags "$3" -ldflags "-s -w $4" -o "$folder/" tool)
+  rm "$folder"/go.*
+}
+
+# chart CHART FOLDER: writes what the chart installs to FOLDER/chart.yaml, with EnvoyPatchPolicies switched on. Its
+# values.yaml is made only when Envoy Gateway is released.
+chart() {
+  local helm=$2/.helm
+  mkdir "$helm"
+  build_module helm "$helm" '' ''
+  # shellcheck disable=SC2016 # the template's own variables
+  sed -e 's|${GatewayImage}|docker.io/envoyproxy/gateway:v1.9.0|' -e 's|${GatewayImagePullPolicy}|IfNotPresent|' \
+    "$1/values.tmpl.yaml" >"$helm/values.yaml"
+  HOME=$helm "$helm/helm" template eg "$1" --namespace envoy-gateway-system --include-crds --values "$helm/values.yaml" \
+    --set config.envoyGateway.extensionApis.enableEnvoyPatchPolicy=true >"$2/chart.yaml"
+  rm -rf "$helm"
+}
+
+for name in kube istio-1.31 istio-1.30 envoy-gateway ratelimit spire; do
   [[ -e $into/$name ]] && continue
   # From 1.21 on Go fetches the version that a module asks for.
   [[ -n $(go env GOTOOLCHAIN 2>/dev/null) ]] || die "Go is missing, or older than 1.21: https://go.dev/doc/install"

@@ -1,7 +1,7 @@
 //! Who asks the MCP gateway, from where and with what.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -60,7 +60,7 @@ impl Mesh {
 
     /// The same at another of its Pods.
     pub(crate) fn user_of(&self, ingress: &Pod, credentials: &Credentials) -> Caller {
-        self.user_at(ingress, credentials, HOST, 8443)
+        self.user_at(ingress, credentials, HOST, self.https())
     }
 
     /// The same for another host and port.
@@ -87,16 +87,7 @@ impl Mesh {
 
     /// A certificate and its key as files.
     pub(crate) fn files(&self, credentials: &Credentials) -> [String; 2] {
-        let file = |kind: &str, text: String| {
-            let name = format!("{}.{kind}", credentials.sha256());
-            let path = self.world.folder().join(name);
-            fs::write(&path, text).unwrap();
-            path.to_str().unwrap().to_owned()
-        };
-        [
-            file("crt", credentials.pem()),
-            file("key", credentials.key_pem()),
-        ]
+        certificate_files(self.world.folder(), credentials)
     }
 
     /// Who speaks TLS with this certificate and key, as a program that no sidecar redirects.
@@ -117,7 +108,11 @@ impl Mesh {
     }
 
     pub(crate) fn nobody_at(&self, host: &str) -> Caller {
-        let to = format!("{host}:443:{}:8443", self.ingress.network.address);
+        let to = format!(
+            "{host}:443:{}:{}",
+            self.ingress.network.address,
+            self.https()
+        );
         let arguments = ["-k", "--connect-to", &to];
         self.curl(&self.outside, &arguments, &format!("https://{host}/mcp"))
     }
@@ -137,23 +132,7 @@ impl Mesh {
     }
 
     fn curl_as(&self, user: u32, namespace: &Namespace, arguments: &[&str], url: &str) -> Caller {
-        let user = user.to_string();
-        let program = [
-            "setpriv",
-            "--reuid",
-            &user,
-            "--regid",
-            &user,
-            "--clear-groups",
-        ];
-        let curl = ["curl", "-s", "-m", "10", "-w", "\n%{http_code}"];
-        let program = program.iter().chain(&curl).chain(arguments);
-        Caller {
-            namespace: namespace.clone(),
-            program: program.map(|&argument| argument.to_owned()).collect(),
-            url: url.to_owned(),
-            tool: Tool::Curl,
-        }
+        Caller::curl_as(user, namespace, arguments, url)
     }
 
     /// A workload that asks the Service through the tunnel of the mesh, as ztunnel would for it.
@@ -187,7 +166,45 @@ impl Mesh {
     }
 }
 
+/// A certificate and its key as files of this folder.
+pub(crate) fn certificate_files(folder: &Path, credentials: &Credentials) -> [String; 2] {
+    let file = |kind: &str, text: String| {
+        let path = folder.join(format!("{}.{kind}", credentials.sha256()));
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    [
+        file("crt", credentials.pem()),
+        file("key", credentials.key_pem()),
+    ]
+}
+
 impl Caller {
+    /// curl in this namespace, with these options.
+    pub(crate) fn curl(namespace: &Namespace, options: &[&str], url: &str) -> Self {
+        Self::curl_as(APPLICATION, namespace, options, url)
+    }
+
+    fn curl_as(user: u32, namespace: &Namespace, options: &[&str], url: &str) -> Self {
+        let user = user.to_string();
+        let program = [
+            "setpriv",
+            "--reuid",
+            &user,
+            "--regid",
+            &user,
+            "--clear-groups",
+        ];
+        let curl = ["curl", "-s", "-m", "10", "-w", "\n%{http_code}"];
+        let program = program.iter().chain(&curl).chain(options);
+        Self {
+            namespace: namespace.clone(),
+            program: program.map(|&argument| argument.to_owned()).collect(),
+            url: url.to_owned(),
+            tool: Tool::Curl,
+        }
+    }
+
     pub(crate) fn get(&self) -> Answer {
         self.get_with(&[])
     }

@@ -162,6 +162,25 @@ impl Cluster {
         }
     }
 
+    /// Its definitions first, so that the rest finds them.
+    pub(crate) fn install(&self, namespace: &str, objects: Vec<Value>) {
+        let is_definition = |object: &Value| object["kind"] == "CustomResourceDefinition";
+        let (definitions, rest): (Vec<_>, Vec<_>) = objects.into_iter().partition(is_definition);
+        let namespace = json!({"apiVersion": "v1", "kind": "Namespace",
+            "metadata": {"name": namespace}});
+        self.apply_large(&[namespace]);
+        self.apply_large(&definitions);
+        let timeout = "--timeout=60s";
+        self.kubectl(&[
+            "wait",
+            "--for=condition=Established",
+            "crd",
+            "--all",
+            timeout,
+        ]);
+        self.apply_large(&rest);
+    }
+
     #[track_caller]
     pub(crate) fn delete(&self, kind: &str, namespace: &str, name: &str) {
         self.kubectl(&["delete", kind, "-n", namespace, name, "--wait=false"]);
@@ -207,8 +226,13 @@ pub(crate) struct Endpoint {
 impl Endpoint {
     /// A program of the hub.
     pub(crate) fn hub() -> Self {
+        Self::at(HUB)
+    }
+
+    /// An address without a Pod.
+    pub(crate) fn at(address: &str) -> Self {
         Self {
-            address: HUB.to_owned(),
+            address: address.to_owned(),
             pod: Value::Null,
         }
     }

@@ -121,7 +121,7 @@ impl Bare<'_> {
             self.mesh
                 .object("AuthorizationPolicy", "mcp-system", "mtls-identity-guard")
         };
-        self.mesh.overlay.ends_with("gateway").then(guard)
+        (!self.mesh.has_second_filter()).then(guard)
     }
 
     /// Waits until plain and forged requests are refused here.

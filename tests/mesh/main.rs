@@ -1,4 +1,5 @@
-//! The overlays of `istio/` on a real istiod: `cargo test --locked --features mesh --test mesh`.
+//! The overlays of `istio/` on a real istiod, and `envoy/envoy-gateway` in a real Envoy Gateway:
+//! `cargo test --locked --features mesh --test mesh`.
 //!
 //! A world is etcd, the API server, istiod, a registry, and Pods with Istio's agent and Envoy, each in a network
 //! namespace of its own. What nodes and controllers would do is played; [`differences`] says where the world is not a
@@ -6,7 +7,7 @@
 //!
 //! [`cluster_limit`] and [`spire`] need no world, but what `build.sh` builds as well: envoyproxy/ratelimit and SPIRE.
 //!
-//! Not among the tests of `cargo test`, because it builds Istio and Kubernetes (`build.sh`) and needs root.
+//! Not among the tests of `cargo test`, because it builds Istio, Envoy Gateway and Kubernetes (`build.sh`) and needs root.
 
 #![allow(
     clippy::disallowed_methods,
@@ -43,6 +44,7 @@ mod network;
 mod overlay;
 mod pod;
 mod proxy;
+mod registry;
 mod release;
 mod tools;
 mod world;
@@ -53,7 +55,9 @@ mod changes;
 mod cluster_limit;
 mod contextforge;
 mod doctor;
+mod envoy_gateway;
 mod failures;
+mod gateway_api;
 mod lines;
 mod order;
 mod overlays;

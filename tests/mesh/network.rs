@@ -39,6 +39,9 @@ pub(crate) struct Launch {
     pub(crate) user: Option<u32>,
     /// A folder, and the path at which the program sees it.
     pub(crate) mounts: Vec<(PathBuf, PathBuf)>,
+    /// A folder that becomes the program's root: this machine's folders, but for /var, and the mounts. So a mount needs no
+    /// folder on the machine's own root.
+    pub(crate) root: Option<PathBuf>,
 }
 
 impl Network {
@@ -134,7 +137,8 @@ impl Network {
         launch: Launch,
     ) -> Process {
         let log = self.folder.join(format!("{}-{what}.log", namespace.name));
-        Process::spawn(what, launch.command_in(namespace), log).await
+        let command = launch.command_in(namespace, &log);
+        Process::spawn(what, command, log).await
     }
 
     /// The log of a program that was spawned so.
@@ -205,17 +209,28 @@ impl Namespace {
 impl Launch {
     /// `ip netns exec` gives each program mounts of its own, so that each can have its folder at a path that is fixed in
     /// it. It ends with the thread of the tests that starts processes, also when nobody drops its value.
-    fn command_in(self, namespace: &Namespace) -> Command {
-        let mut script = String::new();
+    fn command_in(self, namespace: &Namespace, log: &Path) -> Command {
+        let mut script = "set -e\n".to_owned();
+        let root = self.root.as_deref().map(Path::to_str).map(Option::unwrap);
+        if let Some(root) = root {
+            script.push_str(&ROOT.replace("ROOT", root));
+        }
         for (folder, path) in &self.mounts {
             let [folder, path] = [folder, path].map(|path| path.to_str().unwrap());
-            write!(
-                script,
-                "mkdir -p {path} && mount --bind {folder} {path} && "
-            )
-            .unwrap();
+            let at = format!("{}{path}", root.unwrap_or_default());
+            writeln!(script, "mkdir -p {at}\nmount --bind {folder} {at}").unwrap();
         }
-        script.push_str("exec setpriv --pdeathsig KILL \"$@\" >&2");
+        let log = log.to_str().unwrap();
+        if let Some(user) = self.user {
+            // Envoy opens /dev/stdout once more, for its access log.
+            writeln!(script, "chown {user} {log}").unwrap();
+        }
+        let inside = root.map_or_else(String::new, |root| format!("chroot {root} "));
+        write!(
+            script,
+            "exec {inside}setpriv --pdeathsig KILL \"$@\" >>{log} 2>&1"
+        )
+        .unwrap();
         let mut command = namespace.command("sh");
         command.args(["-c", &script, "sh"]);
         if let Some(user) = self.user {
@@ -229,6 +244,16 @@ impl Launch {
         command
     }
 }
+
+/// Makes ROOT a root.
+const ROOT: &str = "mkdir -p ROOT
+mount -t tmpfs none ROOT
+for entry in /*; do
+  if [ -L \"$entry\" ]; then cp -P \"$entry\" ROOT/
+  elif [ -d \"$entry\" ] && [ \"$entry\" != /var ]; then mkdir \"ROOT$entry\"; mount --rbind \"$entry\" \"ROOT$entry\"
+  fi
+done
+";
 
 /// ip(8), which must succeed.
 fn ip(arguments: &str) {

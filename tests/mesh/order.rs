@@ -7,14 +7,16 @@ use crate::overlay::Mesh;
 use crate::pod::Pod;
 
 /// The listener of the ingress for users.
-const INGRESS: &str = "0.0.0.0_8443";
+fn ingress(mesh: &Mesh) -> String {
+    format!("0.0.0.0_{}", mesh.https())
+}
 
 /// The listener of a proxy by which requests for the MCP gateway come in.
-fn listener(mesh: &Mesh, pod: &Pod) -> &'static str {
+fn listener(mesh: &Mesh, pod: &Pod) -> String {
     match pod.name.as_str() {
-        _ if pod.network.name == mesh.ingress.network.name => INGRESS,
-        "mcp-gateway-1" => "virtualInbound",
-        _ => "main_internal",
+        _ if pod.network.name == mesh.ingress.network.name => ingress(mesh),
+        "mcp-gateway-1" => "virtualInbound".to_owned(),
+        _ => "main_internal".to_owned(),
     }
 }
 
@@ -22,7 +24,7 @@ fn listener(mesh: &Mesh, pod: &Pod) -> &'static str {
 pub(crate) fn managers(mesh: &Mesh, pod: &Pod) -> Vec<(String, String, Value)> {
     let listener = listener(mesh, pod);
     let mut managers = pod.connection_managers();
-    managers.retain(|(name, _, _)| name == listener);
+    managers.retain(|(name, _, _)| *name == listener);
     assert!(!managers.is_empty(), "{} has no {listener}", pod.name);
     managers
 }
@@ -111,7 +113,7 @@ pub(crate) fn the_ingress_resumes_no_session(mesh: &Mesh) {
     let parts = dump["configs"].as_array().unwrap().iter();
     let listeners = parts.flat_map(|part| part["dynamic_listeners"].as_array());
     let mut seen = 0;
-    let way_in = |entry: &&Value| entry["name"] == INGRESS;
+    let way_in = |entry: &&Value| entry["name"] == ingress(mesh);
     for entry in listeners.flatten().filter(way_in) {
         let chains = entry["active_state"]["listener"]["filter_chains"].as_array();
         for chain in chains.into_iter().flatten() {

@@ -19,6 +19,9 @@ use crate::release::Release;
 use crate::tools;
 use crate::world::World;
 
+/// The overlay with a Gateway of the Gateway API.
+pub(crate) const GATEWAY_API: &str = "gateway-api";
+
 /// An overlay that runs.
 pub(crate) struct Mesh {
     pub(crate) overlay: &'static str,
@@ -54,7 +57,7 @@ impl Mesh {
         release: Release,
         edit: impl FnOnce(&mut Vec<Value>),
     ) -> Self {
-        assert!(OVERLAYS.contains(&overlay));
+        assert!(OVERLAYS.contains(&overlay) || overlay == GATEWAY_API);
         let ambient = overlay.ends_with("waypoint");
         let world = World::start(release, ambient).await;
         let users = Authority::named("Users CA");
@@ -73,6 +76,7 @@ impl Mesh {
             true => Some(world.waypoint("mcp-waypoint", "mcp-system").await),
             false => None,
         };
+        world.made("mcp-ingress", "mcp-ingress").await;
         let ingress = world
             .pod("mcp-ingress", "mcp-ingress", &Plan::default())
             .await;
@@ -143,12 +147,21 @@ impl Mesh {
 
     /// The agent, where the overlay lets agents in.
     pub(crate) fn admitted_agent(&self) -> Option<Caller> {
-        (!self.overlay.ends_with("gateway")).then(|| self.agent())
+        self.has_second_filter().then(|| self.agent())
     }
 
     /// Without users of its own: what is in mcp-system runs in the waypoint or the sidecar, or nothing does.
     pub(crate) fn has_second_filter(&self) -> bool {
-        !self.overlay.ends_with("gateway")
+        !self.overlay.ends_with("gateway") && self.overlay != GATEWAY_API
+    }
+
+    /// Where the ingress's Pod listens for users.
+    pub(crate) fn https(&self) -> u16 {
+        if self.overlay == GATEWAY_API {
+            443
+        } else {
+            8443
+        }
     }
 
     /// What was applied under this name.
@@ -253,6 +266,17 @@ impl World {
                 json!({"tls.crt": server.pem(), "tls.key": server.key_pem(), "ca.crt": users.pem()}),
             ),
             secret(
+                "mcp-ingress",
+                "server-certificate",
+                json!({"tls.crt": server.pem(), "tls.key": server.key_pem()}),
+            ),
+            json!({
+                "apiVersion": "v1",
+                "kind": "ConfigMap",
+                "metadata": {"name": "users-ca", "namespace": "mcp-ingress"},
+                "data": {"ca.crt": users.pem()},
+            }),
+            secret(
                 "mcp-system",
                 "mcp-gateway",
                 contextforge_secrets(),
@@ -282,15 +306,20 @@ impl World {
             .endpoints(namespace, service, &Endpoint::of(pod), &ports);
     }
 
+    /// Waits for a Deployment that istiod may have to make.
+    async fn made(&self, name: &str, namespace: &str) {
+        let get = format!("deployment {name} -n {namespace}");
+        eventually(&format!("{get} is there"), SLOW, async || {
+            self.cluster.try_get(&get).ok()
+        })
+        .await;
+    }
+
     /// The Pod of the Deployment that istiod makes of a Gateway.
     async fn waypoint(&self, name: &str, namespace: &str) -> Pod {
         let without = differences::waypoint_without_extensions(namespace, name);
         self.cluster.apply(&[without]);
-        let get = format!("deployment {name} -n {namespace}");
-        eventually("istiod has made the waypoint", SLOW, async || {
-            self.cluster.try_get(&get).ok()
-        })
-        .await;
+        self.made(name, namespace).await;
         let plan = waypoint_plan();
         let pod = self.pod(name, namespace, &plan).await;
         let ports = [("mesh".to_owned(), 15008)].into();

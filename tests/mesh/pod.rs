@@ -8,7 +8,7 @@ use std::sync::Mutex;
 
 use serde_json::{Value, json};
 
-use crate::cluster::{SLOW, status};
+use crate::cluster::{Cluster, SLOW, status};
 use crate::differences;
 use crate::harness::eventually;
 use crate::harness::process::Process;
@@ -49,9 +49,10 @@ impl World {
     pub(crate) async fn pod(&self, deployment: &str, namespace: &str, plan: &Plan) -> Pod {
         let name = plan.name.clone();
         let name = name.unwrap_or_else(|| format!("{deployment}-1"));
-        let object = self.create_pod(deployment, namespace, &name);
+        let object = self.cluster.create_pod(deployment, namespace, &name);
         let network = self.network.add(&format!("{namespace}-{name}"));
-        self.report_running(namespace, &name, &network.address);
+        self.cluster
+            .report_running(namespace, &name, &network.address);
         let pod = Pod {
             folder: self.folder().join("pods").join(&network.name),
             processes: Mutex::default(),
@@ -60,6 +61,7 @@ impl World {
             network,
             object,
         };
+        pod.set_kernel_parameters();
         if pod.proxy().is_some() {
             self.fill_volumes(&pod).await;
             self.redirect(&pod);
@@ -69,49 +71,6 @@ impl World {
             self.start_application(&pod).await;
         }
         pod
-    }
-
-    /// As the ReplicaSet's controller would create it.
-    fn create_pod(&self, deployment: &str, namespace: &str, name: &str) -> Value {
-        let owner = self
-            .cluster
-            .get(&format!("deployment {deployment} -n {namespace}"));
-        let mut pod = owner["spec"]["template"].clone();
-        pod["apiVersion"] = json!("v1");
-        pod["kind"] = json!("Pod");
-        let metadata = &mut pod["metadata"];
-        metadata["name"] = json!(name);
-        metadata["namespace"] = json!(namespace);
-        metadata["ownerReferences"] = json!([{
-            "apiVersion": "apps/v1",
-            "kind": "ReplicaSet",
-            "name": format!("{deployment}-1"),
-            "uid": owner["metadata"]["uid"],
-            "controller": true,
-        }]);
-        self.cluster.try_with("create", &[pod]).unwrap();
-        self.cluster.get(&format!("pod {name} -n {namespace}"))
-    }
-
-    fn report_running(&self, namespace: &str, name: &str, address: &str) {
-        let status = json!({"status": {
-            "phase": "Running",
-            "podIP": address,
-            "podIPs": [{"ip": address}],
-            "hostIP": HUB,
-            "conditions": [{"type": "Ready", "status": "True"}],
-        }});
-        self.cluster.kubectl(&[
-            "patch",
-            "pod",
-            name,
-            "-n",
-            namespace,
-            "--subresource=status",
-            "--type=merge",
-            "-p",
-            &status.to_string(),
-        ]);
     }
 
     /// The files of the Pod's volumes, and of the image the template of the bootstrap, below the agent's folder.
@@ -229,27 +188,14 @@ impl World {
             folder: Some(pod.folder.clone()),
             user: Some(PROXY),
             mounts,
+            ..Launch::default()
         };
         let process = self.network.spawn("agent", &pod.network, launch).await;
         pod.runs(process);
     }
 
     async fn start_application(&self, pod: &Pod) {
-        let program = tools::application();
-        let folder = self.folder().join("application");
-        let name = program.file_name().unwrap();
-        let launch = Launch {
-            command: [
-                folder.join(name).to_str().unwrap(),
-                "--listen",
-                "0.0.0.0:4444",
-            ]
-            .map(str::to_owned)
-            .to_vec(),
-            user: Some(APPLICATION),
-            mounts: vec![(program.parent().unwrap().to_owned(), folder)],
-            ..Launch::default()
-        };
+        let launch = application(self.folder());
         let process = self
             .network
             .spawn("application", &pod.network, launch)
@@ -264,11 +210,85 @@ impl World {
     }
 }
 
+/// The gateway of the demonstration, on port 4444; this folder is one of the world.
+pub(crate) fn application(folder: &Path) -> Launch {
+    let program = tools::application();
+    let folder = folder.join("application");
+    let name = program.file_name().unwrap();
+    Launch {
+        command: [
+            folder.join(name).to_str().unwrap(),
+            "--listen",
+            "0.0.0.0:4444",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
+        user: Some(APPLICATION),
+        mounts: vec![(program.parent().unwrap().to_owned(), folder)],
+        ..Launch::default()
+    }
+}
+
+impl Cluster {
+    /// As the ReplicaSet's controller would create it.
+    pub(crate) fn create_pod(&self, deployment: &str, namespace: &str, name: &str) -> Value {
+        let owner = self.get(&format!("deployment {deployment} -n {namespace}"));
+        let mut pod = owner["spec"]["template"].clone();
+        pod["apiVersion"] = json!("v1");
+        pod["kind"] = json!("Pod");
+        let metadata = &mut pod["metadata"];
+        metadata["name"] = json!(name);
+        metadata["namespace"] = json!(namespace);
+        metadata["ownerReferences"] = json!([{
+            "apiVersion": "apps/v1",
+            "kind": "ReplicaSet",
+            "name": format!("{deployment}-1"),
+            "uid": owner["metadata"]["uid"],
+            "controller": true,
+        }]);
+        self.try_with("create", &[pod]).unwrap();
+        self.get(&format!("pod {name} -n {namespace}"))
+    }
+
+    /// As the kubelet would report it.
+    pub(crate) fn report_running(&self, namespace: &str, name: &str, address: &str) {
+        let status = json!({"status": {
+            "phase": "Running",
+            "podIP": address,
+            "podIPs": [{"ip": address}],
+            "hostIP": HUB,
+            "conditions": [{"type": "Ready", "status": "True"}],
+        }});
+        self.kubectl(&[
+            "patch",
+            "pod",
+            name,
+            "-n",
+            namespace,
+            "--subresource=status",
+            "--type=merge",
+            "-p",
+            &status.to_string(),
+        ]);
+    }
+}
+
 impl Pod {
     fn containers(&self) -> impl Iterator<Item = &Value> {
         let spec = &self.object["spec"];
         let lists = ["initContainers", "containers"].map(|key| spec[key].as_array());
         lists.into_iter().flatten().flatten()
+    }
+
+    /// The sysctls of its security context.
+    fn set_kernel_parameters(&self) {
+        let parameters = self.object["spec"]["securityContext"]["sysctls"].as_array();
+        for parameter in parameters.into_iter().flatten() {
+            let [name, value] = ["name", "value"].map(|field| parameter[field].as_str().unwrap());
+            let file = format!("/proc/sys/{}", name.replace('.', "/"));
+            let write = format!("echo {value} >{file}");
+            succeed(self.network.command("sh").args(["-c", &write]));
+        }
     }
 
     fn proxy(&self) -> Option<&Value> {

@@ -12,17 +12,16 @@ use tempfile::TempDir;
 
 use crate::cluster::{Cluster, Endpoint, SLOW, status};
 use crate::differences;
-use crate::harness::artifacts::{self, debian, repository};
+use crate::harness::artifacts::{self, repository};
 use crate::harness::eventually;
 use crate::harness::process::Process;
 use crate::manifests::documents;
 use crate::network::{HUB, Launch, Network, succeed};
 use crate::pod::resolved_environment;
+use crate::registry::{self, Registry};
 use crate::release::Release;
 use crate::tools;
 
-/// The registry's name in the mesh.
-const REGISTRY: &str = "registry.mesh.test";
 /// Stands in the manifest for where a world has its Envoy.
 const ENVOY: &str = "/path/of/envoy";
 /// Which programs every process of the world finds in its PATH.
@@ -34,7 +33,7 @@ pub(crate) struct World {
     pub(crate) ambient: bool,
     pub(crate) cluster: Cluster,
     istiod: Mutex<Option<Process>>,
-    registry: Mutex<Option<Process>>,
+    registry: Registry,
     /// Ends what the processes above have started.
     pub(crate) network: Network,
     folder: TempDir,
@@ -52,14 +51,14 @@ impl World {
         let network = Network::new(folder.path());
         network.resolve(
             HUB,
-            &["istiod.istio-system.svc", REGISTRY].map(str::to_owned),
+            &["istiod.istio-system.svc", registry::NAME].map(str::to_owned),
         );
         let world = Self {
             cluster: Cluster::start(&network, folder.path()).await,
             release: Mutex::new(release),
             ambient,
             istiod: Mutex::default(),
-            registry: Mutex::default(),
+            registry: Registry::new(folder.path()),
             network,
             folder,
         };
@@ -115,25 +114,12 @@ impl World {
         let manifest = manifest(self.release(), self.ambient);
         let envoy = self.folder().join("envoy/envoy");
         let manifest = documents(&manifest.replace(ENVOY, envoy.to_str().unwrap()));
-        let is_definition = |object: &Value| object["kind"] == "CustomResourceDefinition";
-        let (mut definitions, rest): (Vec<_>, Vec<_>) =
-            manifest.into_iter().partition(is_definition);
+        let mut objects = manifest.clone();
         let gateway_api = self.release().folder().join("gateway-api.yaml");
-        definitions.extend(documents(&fs::read_to_string(gateway_api).unwrap()));
-        let namespace = json!({"apiVersion": "v1", "kind": "Namespace",
-            "metadata": {"name": "istio-system"}});
-        self.cluster.apply_large(&[namespace]);
-        self.cluster.apply_large(&definitions);
-        self.cluster.kubectl(&[
-            "wait",
-            "--for=condition=Established",
-            "crd",
-            "--all",
-            "--timeout=60s",
-        ]);
-        self.cluster.apply_large(&rest);
+        objects.extend(documents(&fs::read_to_string(gateway_api).unwrap()));
+        self.cluster.install("istio-system", objects);
         let of = |kind: &str| {
-            let mut objects = rest.iter();
+            let mut objects = manifest.iter();
             let found = objects
                 .find(|object| object["kind"] == kind && object["metadata"]["name"] == "istiod");
             found.unwrap().clone()
@@ -208,47 +194,17 @@ impl World {
         self.start_istiod(&deployment).await;
     }
 
-    /// Plain HTTP, on port 5000.
     pub(crate) async fn start_registry(&self) {
-        let storage = self.folder().join("registry");
-        let configuration = json!({
-            "version": "0.1",
-            "storage": {"filesystem": {"rootdirectory": storage}},
-            "http": {"addr": format!("{HUB}:5000")},
-        });
-        let file = self.folder().join("registry.json");
-        fs::write(&file, configuration.to_string()).unwrap();
-        let program = debian("docker-registry");
-        let command = [program.to_str().unwrap(), "serve", file.to_str().unwrap()];
-        let launch = Launch {
-            command: command.map(str::to_owned).to_vec(),
-            ..Launch::default()
-        };
-        let process = self.network.spawn("registry", self.network.hub(), launch);
-        *self.registry.lock().unwrap() = Some(process.await);
-        eventually("the registry is ready", SLOW, async || {
-            let url = format!("http://{HUB}:5000/v2/");
-            (status(self.network.hub(), &url) == 200).then_some(())
-        })
-        .await;
+        self.registry.start(&self.network).await;
     }
 
     pub(crate) fn stop_registry(&self) {
-        drop(self.registry.lock().unwrap().take());
+        self.registry.stop();
     }
 
     /// Into the registry, under this tag; URL and digest, as `istio/image/image.yaml` wants them.
     pub(crate) fn push(&self, image: &tools::Image, tag: &str) -> (String, String) {
-        let (layout, digest) = image;
-        let reference = format!("{REGISTRY}:5000/mtls-identity:{tag}");
-        let mut command = self.network.hub().command(debian("skopeo"));
-        command
-            .args(["--insecure-policy", "copy", "--quiet", "--preserve-digests"])
-            .arg("--dest-tls-verify=false")
-            .arg(format!("oci:{}", layout.display()))
-            .arg(format!("docker://{reference}"));
-        succeed(&mut command);
-        (format!("oci://{reference}"), digest.clone())
+        self.registry.push(&self.network, image, tag)
     }
 }
 
