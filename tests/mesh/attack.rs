@@ -11,8 +11,9 @@ use crate::harness::eventually;
 use crate::harness::leaf::{Leaf, common_name, san_uri};
 use crate::manifests::documents;
 use crate::order;
-use crate::overlay::{Mesh, configuration};
+use crate::overlay::Mesh;
 use crate::people;
+use crate::plugin::configuration;
 use crate::pod::Pod;
 use crate::tenants::{ELSEWHERE, TENANT, led_by, route, taking};
 

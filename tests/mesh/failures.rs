@@ -6,7 +6,8 @@ use crate::caller::{AGENT, ALICE, Caller, FORGED, assert_is};
 use crate::cluster::SLOW;
 use crate::harness::eventually;
 use crate::manifests::Manifests;
-use crate::overlay::{Mesh, configuration, wasm};
+use crate::overlay::Mesh;
+use crate::plugin::{configuration, wasm};
 use crate::pod::{Plan, Pod};
 
 /// Who asks the proxy with the filter of this namespace, and who that is.

@@ -42,6 +42,7 @@ mod cluster;
 mod differences;
 mod network;
 mod overlay;
+mod plugin;
 mod pod;
 mod proxy;
 mod registry;

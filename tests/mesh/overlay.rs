@@ -13,6 +13,7 @@ use crate::harness::eventually;
 use crate::harness::leaf::{Leaf, SERVER_AUTH, common_name, san_dns};
 use crate::manifests::{Manifests, OVERLAYS, output};
 use crate::network::Namespace;
+use crate::plugin::{remote_code, wasm};
 use crate::pod::{Plan, Pod};
 use crate::python::program;
 use crate::release::Release;
@@ -357,15 +358,6 @@ impl World {
     }
 }
 
-/// Where an EnvoyFilter that has the filter says which image.
-pub(crate) fn remote_code(object: &mut Value) -> Option<&mut Value> {
-    let patches = object.pointer_mut("/spec/configPatches")?.as_array_mut()?;
-    let mut patches = patches.iter_mut();
-    patches.find_map(|patch| {
-        patch.pointer_mut("/patch/value/typed_config/config/vm_config/code/remote")
-    })
-}
-
 /// How a waypoint runs.
 pub(crate) fn waypoint_plan() -> Plan {
     let (variable, value) = differences::WAYPOINT;
@@ -390,17 +382,4 @@ pub(crate) fn server_certificate(authority: &Authority) -> Credentials {
         .subject_alt_names(&[san_dns(HOST)])
         .extended_key_usage(&[SERVER_AUTH]);
     authority.issue(&server)
-}
-
-/// The filter's configuration in a WasmPlugin or a TrafficExtension.
-pub(crate) fn configuration(plugin: &mut Value) -> &mut Value {
-    &mut wasm(plugin)["pluginConfig"]
-}
-
-/// Where one of both names the module.
-pub(crate) fn wasm(plugin: &mut Value) -> &mut Value {
-    match plugin["kind"].as_str() {
-        Some("TrafficExtension") => &mut plugin["spec"]["wasm"],
-        _ => &mut plugin["spec"],
-    }
 }

@@ -11,7 +11,8 @@ use crate::harness::artifacts::output;
 use crate::harness::certs::{Authority, Credentials};
 use crate::harness::eventually;
 use crate::harness::leaf::{Leaf, common_name};
-use crate::overlay::{Mesh, configuration};
+use crate::overlay::Mesh;
+use crate::plugin::configuration;
 use crate::release::ISTIO_1_30;
 
 /// Honest clients send such names, and over HTTP/2 a rejected request is a reset stream.

@@ -5,7 +5,8 @@ use serde_json::json;
 use crate::caller::{ALICE, Caller, FORGED, assert_is};
 use crate::harness::answer::Answer;
 use crate::order;
-use crate::overlay::{Mesh, remote_code};
+use crate::overlay::Mesh;
+use crate::plugin::remote_code;
 use crate::release::{ISTIO_1_31, Release};
 
 const WITH_RULES: Release = ISTIO_1_31.with(&["mcp"]);
