@@ -36,6 +36,21 @@ fn post() -> Vec<u8> {
     format!("{head}\r\n{fields}\r\n\r\n{message}").into_bytes()
 }
 
+/// The request that costs a thousand rules the most: a long path whose encodings must be read, and as many entries of two
+/// headers as are compared, each of which begins as the rules' patterns do.
+fn dearest() -> Vec<u8> {
+    let entries = |name: &'static str, between| {
+        let entries = (0..64).map(|number| format!("{name}{number:050}"));
+        entries.collect::<Vec<_>>().join(between)
+    };
+    let path = format!("/servers/{}", "%7a%41".repeat(600));
+    let cookie = entries("role=admin", "; ");
+    let roles = entries("admin", ", ");
+    let head = String::from_utf8_lossy(REQUEST).replace("/mcp?session=1", &path);
+    let head = head.trim_end();
+    format!("{head}\r\ncookie: {cookie}\r\nx-role: {roles}\r\n\r\n").into_bytes()
+}
+
 /// The length of a message, in bytes.
 const MESSAGE: usize = 1024;
 
@@ -73,6 +88,12 @@ impl Client {
     /// The same with a POST.
     pub(crate) fn posting(mut self) -> Self {
         self.request = post().into();
+        self
+    }
+
+    /// The same with the dearest request.
+    pub(crate) fn asking_the_dearest(mut self) -> Self {
+        self.request = dearest().into();
         self
     }
 

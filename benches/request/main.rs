@@ -99,6 +99,9 @@ async fn start(variant: &Variant, authority: &Authority, credentials: &Credentia
     if variant.post.is_some() {
         client = client.posting();
     }
+    if variant.is_dearest {
+        client = client.asking_the_dearest();
+    }
     envoy.signal("STOP");
     Row {
         name: variant.name.clone(),

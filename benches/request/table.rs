@@ -70,6 +70,12 @@ impl Table {
         post.unwrap_or(&self.costs[0]).nanoseconds()
     }
 
+    /// What a request of a row costs in all, in nanoseconds.
+    fn cost(&self, name: &str) -> Option<f64> {
+        let row = self.costs.iter().find(|cost| cost.name == name);
+        row.map(Cost::nanoseconds)
+    }
+
     fn added_by(&self, name: &str) -> Option<f64> {
         self.added()
             .find(|(row, _)| *row == name)
@@ -84,6 +90,16 @@ impl Table {
         }
         let none = self.costs[0].nanoseconds() / 1000.0;
         writeln!(text, "\nWithout a filter a request takes {none:.1} µs.").unwrap();
+        if let (Some(usual), Some(dearest)) =
+            (self.cost("rules_1000"), self.cost("rules_1000_dearest"))
+        {
+            let times = dearest / usual;
+            writeln!(
+                text,
+                "Under 1,000 rules the dearest request costs {times:.1} times the usual one."
+            )
+            .unwrap();
+        }
         text.push_str("\n| ratio | |\n|---|---|\n");
         for (ours, theirs) in RATIOS {
             if let (Some(us), Some(them)) = (self.added_by(ours), self.added_by(theirs)) {

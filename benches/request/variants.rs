@@ -23,6 +23,8 @@ pub(crate) struct Variant {
     last_word: bool,
     /// A POST with a message, which a server in this process takes.
     pub(crate) post: Option<SocketAddr>,
+    /// The dearest request in place of the usual one.
+    pub(crate) is_dearest: bool,
 }
 
 /// The rows of `filters.yaml` in their order, for a client with these credentials.
@@ -33,6 +35,7 @@ pub(crate) fn all(client: &Credentials) -> Vec<Variant> {
     );
     let text = text.replace("$SHA256", &client.sha256());
     let text = text.replace("$PINS", &pins(&client.sha256()));
+    let text = text.replace("$RULES", &rules());
     let rows: Mapping = serde_yaml_ng::from_str(&text).unwrap();
     let row = |(name, row)| {
         variant(
@@ -41,6 +44,24 @@ pub(crate) fn all(client: &Credentials) -> Vec<Variant> {
         )
     };
     rows.into_iter().map(row).collect()
+}
+
+/// A thousand rules on what a client writes, of which none matches, and one that lets everybody pass.
+fn rules() -> String {
+    let rule = |number: usize| {
+        let (name, condition) = match number % 3 {
+            0 => ("paths", json!([format!("/servers/{number}/*")])),
+            1 => (
+                "headers",
+                json!({"cookie": [format!("role=admin{number}*")]}),
+            ),
+            _ => ("headers", json!({"x-role": [format!("admin{number}*")]})),
+        };
+        json!({"name": format!("rule {number}"), "action": "deny", name: condition})
+    };
+    let all = json!({"name": "staff", "action": "allow", "identities": ["*@example.com"]});
+    let rules: Vec<_> = (0..1000).map(rule).chain([all]).collect();
+    Value::from(rules).to_string()
 }
 
 fn pins(sha256: &str) -> String {
@@ -72,6 +93,7 @@ fn variant(name: String, row: &Value) -> Variant {
         upstream: row.get("upstream").is_some(),
         last_word: row.get("last_word").is_some(),
         post: row.get("post").map(|_| upstream::start()),
+        is_dearest: row.get("dearest").is_some(),
     }
 }
 

@@ -27,6 +27,8 @@ pub(super) enum HeaderEntries<'a> {
 #[derive(Clone, Debug)]
 pub(super) struct Entries<'a> {
     by_start: Vec<Cow<'a, [u8]>>,
+    /// The key of each of them, so that most comparisons need no text.
+    keys: Vec<Key>,
     /// Each entry written backwards, and its place in `by_start`.
     by_end: OnceCell<Vec<(Vec<u8>, usize)>>,
 }
@@ -81,6 +83,7 @@ impl<'a> Entries<'a> {
         by_start.sort_unstable();
         by_start.dedup();
         Self {
+            keys: by_start.iter().map(|entry| key(entry)).collect(),
             by_start,
             by_end: OnceCell::new(),
         }
@@ -155,8 +158,12 @@ impl<'a> Entries<'a> {
     /// The place of the first entry that does not stand before this text. The entries of a pattern stand side by side from
     /// there on, so that they are found in as many comparisons as the number of entries has bits.
     fn first_from(&self, text: &[u8]) -> usize {
-        let is_before = |entry: &Cow<'_, [u8]>| is_counted(entry[..] < *text);
-        self.by_start.partition_point(is_before)
+        let wanted = key(text);
+        let start = self.keys.partition_point(|key| is_counted(*key < wanted));
+        let alike = self.keys.get(start..).unwrap_or_default();
+        let alike = alike.partition_point(|key| is_counted(*key == wanted));
+        let alike = self.by_start.get(start..start + alike).unwrap_or_default();
+        start + alike.partition_point(|entry| is_counted(entry[..] < *text))
     }
 
     /// The same of the entries written backwards.
@@ -165,6 +172,17 @@ impl<'a> Entries<'a> {
         let is_before = |(entry, _): &(Vec<u8>, usize)| is_counted(entry.iter().lt(backwards()));
         self.by_end().partition_point(is_before)
     }
+}
+
+/// The first bytes of a text as a number, so that numbers have the order of the texts.
+type Key = u128;
+
+fn key(text: &[u8]) -> Key {
+    let mut bytes = [0; size_of::<Key>()];
+    for (byte, of_text) in bytes.iter_mut().zip(text) {
+        *byte = *of_text;
+    }
+    Key::from_be_bytes(bytes)
 }
 
 fn reversed(text: &[u8]) -> Vec<u8> {
