@@ -105,7 +105,6 @@ impl Bare<'_> {
         second.iter().for_each(|guard| self.mesh.take_out(guard));
         self.without_the_removal_the_mark_is_believed().await;
         self.without_removal_and_last_word_it_is_an_identity().await;
-        self.a_patch_for_the_context_waypoint_draws_no_line().await;
         self.without_the_guard_all_pass().await;
         second.iter().for_each(|guard| self.mesh.put_back(guard));
 
@@ -155,30 +154,6 @@ impl Bare<'_> {
         })
         .await;
         last_word.iter().for_each(|line| self.mesh.put_back(line));
-        self.mesh.put_back(line);
-        self.refuses("RBAC").await;
-    }
-
-    /// istiod takes no notice of it, and says nothing; the doctor does.
-    async fn a_patch_for_the_context_waypoint_draws_no_line(&self) {
-        if self.namespace == "mcp-ingress" || self.mesh.waypoint.is_none() {
-            return;
-        }
-        let line = self.removal().0;
-        let mut without_effect = line.clone();
-        for patch in without_effect["spec"]["configPatches"]
-            .as_array_mut()
-            .unwrap()
-        {
-            patch["match"]["context"] = json!("WAYPOINT");
-        }
-        self.mesh.put_back(&without_effect);
-        until(&self.caller, "is the administrator", |answer| {
-            answer.status == 200 && answer.gateway().user() == [ADMIN]
-        })
-        .await;
-        let named = crate::doctor::errors(&without_effect);
-        assert_eq!(named, ["patch_without_effect"]);
         self.mesh.put_back(line);
         self.refuses("RBAC").await;
     }
