@@ -11,7 +11,7 @@ use crate::overlay::Mesh;
 use crate::tenants::{TENANT, route, taking};
 
 /// The errors in this document, each rule once.
-pub(crate) fn errors(document: &Value) -> Vec<String> {
+fn errors(document: &Value) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("document.json");
     fs::write(&path, document.to_string()).unwrap();

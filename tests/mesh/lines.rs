@@ -105,7 +105,6 @@ impl Bare<'_> {
         second.iter().for_each(|guard| self.mesh.take_out(guard));
         self.without_the_removal_the_mark_is_believed().await;
         self.without_removal_and_last_word_it_is_an_identity().await;
-        self.a_patch_for_the_context_waypoint_draws_no_line();
         self.without_the_guard_all_pass().await;
         second.iter().for_each(|guard| self.mesh.put_back(guard));
 
@@ -157,24 +156,6 @@ impl Bare<'_> {
         last_word.iter().for_each(|line| self.mesh.put_back(line));
         self.mesh.put_back(line);
         self.refuses("RBAC").await;
-    }
-
-    /// Such a patch cannot match a listener: the API server refuses it, and the doctor says so before.
-    fn a_patch_for_the_context_waypoint_draws_no_line(&self) {
-        if self.namespace == "mcp-ingress" || self.mesh.waypoint.is_none() {
-            return;
-        }
-        let mut without_effect = self.removal().0.clone();
-        for patch in without_effect["spec"]["configPatches"]
-            .as_array_mut()
-            .unwrap()
-        {
-            patch["match"]["context"] = json!("WAYPOINT");
-        }
-        let cluster = &self.mesh.world.cluster;
-        assert!(cluster.refuses(&without_effect, "only support waypointMatch"));
-        let named = crate::doctor::errors(&without_effect);
-        assert_eq!(named, ["patch_without_effect"]);
     }
 
     async fn without_the_guard_all_pass(&self) {
