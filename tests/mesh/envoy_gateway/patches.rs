@@ -85,19 +85,6 @@ pub(super) async fn a_rule_reads_the_tool_from_the_body(edge: &Edge) {
             assert_is(&calls(&alice, "search", padding), ALICE);
         }
     }
-
-    // The line: Envoy does not hand the body over.
-    let hand_over = edge.object("EnvoyPatchPolicy", "hand-over");
-    edge.take_out(hand_over);
-    eventually("a request with a body hangs", SLOW, async || {
-        (calls(&alice, "search", 0).status == 0).then_some(())
-    })
-    .await;
-    edge.put(hand_over);
-    eventually("a request with a body is served", SLOW, async || {
-        (calls(&alice, "search", 0).status == 200).then_some(())
-    })
-    .await;
     edge.put(edge.filter());
 }
 
