@@ -73,10 +73,14 @@ pub enum Rule {
     GuardByHeaderAlone,
     /// A policy on a route or listener takes the place of the Gateway's.
     PolicyDisplaced,
+    /// Others may add listeners or routes to the Gateway.
+    SharedGateway,
+    /// Two objects say who gets through TLS.
+    FrontendBesidePolicy,
 }
 
 /// The name of each rule, and what an attacker gets, or what goes wrong.
-const TABLE: [(Rule, &str, &str); 33] = [
+const TABLE: [(Rule, &str, &str); 35] = [
     (
         Rule::AcceptUntrusted,
         "accept_untrusted",
@@ -242,6 +246,16 @@ const TABLE: [(Rule, &str, &str); 33] = [
         "policy_displaced",
         "on this route the Gateway's filter or guard does not run: whoever writes the policy decides who the users are",
     ),
+    (
+        Rule::SharedGateway,
+        "shared_gateway",
+        "whoever may write a listener or a route elsewhere takes the MCP gateway's paths, and on a listener of their own decides who the users are",
+    ),
+    (
+        Rule::FrontendBesidePolicy,
+        "frontend_beside_policy",
+        "when the ClientTrafficPolicy and the filter are gone, whoever has a certificate writes the mark and the user header and is anybody",
+    ),
 ];
 
 impl Rule {
@@ -289,7 +303,7 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), TABLE.len());
-        assert_eq!(Rule::PolicyDisplaced as usize + 1, TABLE.len());
+        assert_eq!(Rule::FrontendBesidePolicy as usize + 1, TABLE.len());
         assert!(Rule::all().all(|rule| !rule.attacker().is_empty()));
     }
 }

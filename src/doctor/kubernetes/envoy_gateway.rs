@@ -16,6 +16,25 @@ const MARK: &str = "x-ssl-client-verify";
 pub(super) fn check(objects: &Objects<'_>, plugins: &[Plugin<'_>], report: &mut Report) {
     for gateway in objects.of_kind(GATEWAY_API, "Gateway") {
         check_frontend(gateway, plugins, report);
+        if plugin_of(gateway.namespace, gateway.name, plugins).is_some() {
+            check_shared(gateway, report);
+            check_frontend_beside_policy(gateway, objects, report);
+        }
+    }
+    let has_plugin = plugins
+        .iter()
+        .any(|it| it.object.kind == "EnvoyExtensionPolicy");
+    for proxy in objects.of_kind(ENVOY_GATEWAY, "EnvoyProxy") {
+        let merges = proxy
+            .node
+            .get("spec")
+            .is_some_and(|it| it.is_true("mergeGateways"));
+        if merges && has_plugin {
+            let found = "mergeGateways: true: other Gateways have listeners in this Envoy";
+            let cure = "mergeGateways: false";
+            let finding = Finding::error(Rule::SharedGateway, &proxy.node, found, cure);
+            report.add(proxy.place(finding));
+        }
     }
     for policy in objects.of_kind(ENVOY_GATEWAY, "ClientTrafficPolicy") {
         check_client_validation(policy, plugins, report);
@@ -70,6 +89,49 @@ fn check_frontend(gateway: &Object<'_>, plugins: &[Plugin<'_>], report: &mut Rep
             let finding = Finding::error(Rule::AcceptUntrusted, &at, found, "mode: AllowValidOnly");
             report.add(gateway.place(finding));
         }
+    }
+}
+
+/// Nobody else may add listeners or routes to a Gateway with the filter.
+fn check_shared(gateway: &Object<'_>, report: &mut Report) {
+    let from = |at: &Node<'_>| at.text("namespaces.from").to_owned();
+    let listeners = gateway.node.get("spec.allowedListeners");
+    let listeners = listeners.map(|at| (from(&at), at, "allowedListeners"));
+    let routes = gateway.node.list("spec.listeners").into_iter();
+    let routes = routes.filter_map(|it| it.get("allowedRoutes"));
+    let routes = routes.map(|at| (from(&at), at, "allowedRoutes"));
+    for (from, at, name) in listeners.into_iter().chain(routes) {
+        let is_shared = match name {
+            "allowedListeners" => !matches!(from.as_str(), "" | "None"),
+            _ => from == "All",
+        };
+        if is_shared {
+            let found = format!("{name}: from {from}");
+            let cure = match name {
+                "allowedListeners" => "take allowedListeners out",
+                _ => "allowedRoutes: { namespaces: { from: Same } }",
+            };
+            report.add(gateway.place(Finding::error(Rule::SharedGateway, &at, found, cure)));
+        }
+    }
+}
+
+/// Envoy Gateway takes the one or the other: the Gateway's own word counts when the policy is gone, and lets the guard's
+/// `cel` be true.
+fn check_frontend_beside_policy(gateway: &Object<'_>, objects: &Objects<'_>, report: &mut Report) {
+    let mut policies = objects.of_kind(ENVOY_GATEWAY, "ClientTrafficPolicy");
+    let is_ours = |policy: &Object<'_>| {
+        policy.namespace == gateway.namespace
+            && policy.targets().contains(&("Gateway", gateway.name))
+            && policy.node.get("spec.tls.clientValidation").is_some()
+    };
+    if let Some(at) = gateway.node.get("spec.tls.frontend")
+        && policies.any(is_ours)
+    {
+        let found = "tls.frontend, and a ClientTrafficPolicy with clientValidation";
+        let cure = "take tls.frontend out";
+        let finding = Finding::error(Rule::FrontendBesidePolicy, &at, found, cure);
+        report.add(gateway.place(finding));
     }
 }
 

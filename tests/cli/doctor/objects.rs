@@ -46,7 +46,7 @@ spec:
 ";
 
 /// (what is there, what is added, the one finding)
-const HOLES: [(&str, &str, &str); 22] = [
+const HOLES: [(&str, &str, &str); 25] = [
     (INGRESS, "", ""),
     (ENVOY_GATEWAY, "", ""),
     (
@@ -174,6 +174,30 @@ spec: {tls: {frontend: {default: {validation: {mode: AllowInsecureFallback}}}}}"
     (
         ENVOY_GATEWAY,
         "apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: mcp, namespace: in}
+spec: {listeners: [{name: https, allowedRoutes: {namespaces: {from: All}}}]}",
+        "error shared_gateway",
+    ),
+    (
+        ENVOY_GATEWAY,
+        "apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: mcp, namespace: in}
+spec: {allowedListeners: {namespaces: {from: Selector}}, listeners: [{name: https, allowedRoutes: {namespaces: {from: Same}}}]}",
+        "error shared_gateway",
+    ),
+    (
+        ENVOY_GATEWAY,
+        "apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: EnvoyProxy
+metadata: {name: ours, namespace: in}
+spec: {mergeGateways: true}",
+        "error shared_gateway",
+    ),
+    (
+        ENVOY_GATEWAY,
+        "apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
 metadata: {name: theirs, namespace: app}
 spec: {rules: [{backendRefs: [{name: a, filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: X-Authenticated-User, value: a}]}}]}]}]}",
@@ -244,6 +268,27 @@ fn each_hole_between_objects_is_named_and_check_warns_of_it() {
         let strict = Desk::new().run_with(&["check", "--strict", "-"], &text);
         assert_eq!(strict.code, i32::from(!expected.is_empty()), "{added}");
     }
+}
+
+#[test]
+fn a_gateway_that_says_again_who_gets_through_tls_is_named() {
+    let gateway = "apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: mcp, namespace: in}
+spec: {tls: {frontend: {default: {validation: {mode: AllowValidOnly}}}}}";
+    let policy = "apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: ClientTrafficPolicy
+metadata: {name: mcp, namespace: in}
+spec: {targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: mcp}], tls: {clientValidation: {caCertificateRefs: []}}}";
+    let named = |text: &str| {
+        let report = report(text);
+        rules(&report).contains(&"error frontend_beside_policy".to_owned())
+    };
+    assert!(named(&format!(
+        "{ENVOY_GATEWAY}---\n{gateway}\n---\n{policy}\n"
+    )));
+    assert!(!named(&format!("{ENVOY_GATEWAY}---\n{gateway}\n")));
+    assert!(!named(&format!("{ENVOY_GATEWAY}---\n{policy}\n")));
 }
 
 /// What `kubectl get … -A -o yaml` prints.
