@@ -55,7 +55,7 @@ pub(crate) fn inspect(vector: &Vector) -> Result<Report, String> {
     if output.status.success() {
         return Ok(serde_json::from_slice(&output.stdout).unwrap());
     }
-    assert_eq!(output.status.code(), Some(1), "{}", vector.name);
+    assert_eq!(output.status.code(), Some(2), "{}", vector.name);
     let errors = String::from_utf8(output.stderr).unwrap();
     let path = format!("{}: ", vector.path.display());
     let reason = errors.trim_end().strip_prefix(&path).unwrap();
