@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use mtls_identity::certificate::PeerCertificate;
 use serde_json::{Value, json};
 
 use crate::harness::Site;
@@ -144,7 +145,6 @@ pub(crate) fn cases(authority: &Authority) -> Vec<Case> {
 }
 
 fn of_the_certificate(authority: &Authority) -> [Case; 4] {
-    let case = |leaf: &Leaf, path| Case::of(Some(authority.issue(leaf)), path);
     let now = SystemTime::now();
     let large = person(ALICE).extension("1.2.3.4", false, vec![4; 17 * 1024]);
     let large = authority.issue(&large);
@@ -161,9 +161,20 @@ fn of_the_certificate(authority: &Authority) -> [Case; 4] {
             .denied("certificate_unreadable")
             .because(&too_long)
             .unread(),
-        case(&person(ALICE).not_after(now - HOUR), "/expired").denied("certificate_expired"),
-        case(&person(ALICE).not_before(now + HOUR), "/early").denied("certificate_not_yet_valid"),
+        at_another_time(authority, &person(ALICE).not_after(now - HOUR), "/expired")
+            .denied("certificate_expired"),
+        at_another_time(authority, &person(ALICE).not_before(now + HOUR), "/early")
+            .denied("certificate_not_yet_valid"),
     ]
+}
+
+/// A certificate of Alice that is not valid now: the record says when it is.
+fn at_another_time(authority: &Authority, leaf: &Leaf, path: &'static str) -> Case {
+    let credentials = authority.issue(leaf);
+    let certificate = PeerCertificate::from_der(credentials.certificate().to_vec()).unwrap();
+    let (from, until) = (certificate.not_before(), certificate.not_after());
+    let detail = format!("the certificate of CN={ALICE} is valid from {from} to {until}");
+    Case::of(Some(credentials), path).because(&detail)
 }
 
 fn of_the_name(authority: &Authority) -> [Case; 3] {
