@@ -75,14 +75,37 @@ async fn in_phases_2_and_3_a_bound_jwt_passes_with_its_certificate_only() {
     }
 }
 
+/// ContextForge takes a JWT from these cookies as well, where a request says `Accept: text/html` or `HX-Request: true`.
+#[tokio::test]
+async fn a_bound_jwt_that_was_stolen_passes_in_no_cookie_either() {
+    let issuer = Issuer::new();
+    for phase in [1, 3] {
+        let site = site(phase, &issuer).await;
+        let stolen = issuer.bearer(&bound_to(&site.authority.client(ADMIN)));
+        let stolen = stolen.strip_prefix("Bearer ").unwrap();
+        for name in ["jwt_token=", "a=1; access_token =", "jwt_token = "] {
+            let cookie = format!("{name}{stolen}");
+            let headers = [("cookie", &*cookie), ("accept", "text/html")];
+            let client = site.client_without_certificate();
+            let answer = client.get_with("/tools", &headers).await.unwrap();
+            assert_eq!(answer.status, 403, "{name}");
+        }
+        let headers = [("cookie", "theme=dark"), ("accept", "text/html")];
+        let client = site.client_without_certificate();
+        let answer = client.get_with("/tools", &headers).await.unwrap();
+        assert_eq!(answer.status, 200, "{phase}");
+    }
+}
+
 #[test]
 fn bound_tokens_change_nothing_but_the_filter_before_and_what_ours_asks() {
     for phase in 1..=4 {
         let folder = tempfile::tempdir().unwrap();
         let mut with = Bootstrap::of(&rendered(phase), folder.path());
         let mut without = Bootstrap::of(&super::rendered(phase), folder.path());
-        let filter = with.http_filters().remove(0);
-        assert_eq!(filter["name"], "envoy.filters.http.jwt_authn");
+        let filters: Vec<_> = with.http_filters().drain(..2).collect();
+        assert_eq!(filters[0]["name"], "envoy.filters.http.jwt_authn");
+        assert_eq!(filters[1]["name"], "no_token_in_a_cookie");
         let configuration = |envoy: &mut Bootstrap| {
             let text = envoy.plugin()["configuration"]["value"].take();
             serde_json::from_str::<Value>(text.as_str().unwrap()).unwrap()
