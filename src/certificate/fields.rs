@@ -7,7 +7,7 @@ use x509_parser::time::ASN1Time;
 use x509_parser::x509::X509Version;
 
 use super::element::{Element, Elements};
-use super::peer_certificate::CertificateError;
+use super::error::CertificateError;
 use super::timestamp::Timestamp;
 
 /// The most extensions of a certificate.

@@ -3,6 +3,7 @@
 mod attribute_type;
 mod ecdsa_twin;
 mod element;
+mod error;
 mod fields;
 mod name;
 mod name_text;
@@ -18,9 +19,10 @@ mod timestamp;
 pub use attribute_type::AttributeType;
 pub use ecdsa_twin::Twins;
 pub use element::DerError;
+pub use error::CertificateError;
 pub use name::{AttributeValue, ComparableName, DistinguishedName, NameError};
 pub use name_text::{NameTextError, parse as parse_name};
-pub use peer_certificate::{CertificateError, MAXIMUM_DER, PeerCertificate};
+pub use peer_certificate::{MAXIMUM_DER, PeerCertificate};
 #[cfg(feature = "cli")]
 pub use revocation_list::{MAXIMUM_LIST, RevocationList, RevocationListError, UnverifiedList};
 pub use serial_number::SerialNumber;

@@ -7,14 +7,13 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use sha2::{Digest, Sha256};
-use thiserror::Error;
 
 use super::attribute_type::AttributeType;
 use super::ecdsa_twin::Twins;
-use super::element::DerError;
+use super::error::CertificateError;
 use super::fields::Fields;
 use super::name::{AttributeValue, DistinguishedName, NameError};
-use super::pem::{self, PemError};
+use super::pem;
 use super::serial_number::SerialNumber;
 use super::spiffe::SpiffeId;
 use super::subject_alt_name::{self, GeneralName, SubjectAltName, SubjectAltNameError};
@@ -22,41 +21,6 @@ use super::timestamp::Timestamp;
 
 /// The longest certificate that is read, in bytes of DER.
 pub const MAXIMUM_DER: usize = 16 * 1024;
-
-/// Why bytes are not a certificate that is believed.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum CertificateError {
-    /// The text is not the PEM of one certificate.
-    #[error("{0}")]
-    Pem(#[from] PemError),
-    /// More than 16 KiB of DER.
-    #[error("a certificate of {0} bytes, at most 16384 are read")]
-    TooLong(usize),
-    /// Not one element of DER, or a field of RFC 5280 section 4.1 that is not there or one too many.
-    #[error("not a certificate: {0}")]
-    Structure(#[from] DerError),
-    /// The version is none of 1, 2 and 3.
-    #[error("a version other than 1, 2 and 3")]
-    Version,
-    /// A serial number without a byte.
-    #[error("an empty serial number")]
-    SerialNumber,
-    /// notBefore or notAfter is no moment.
-    #[error("a validity that is not two times")]
-    Validity,
-    /// More extensions than any certificate needs.
-    #[error("{0} extensions, at most 64 are read")]
-    TooManyExtensions(usize),
-    /// More attributes in the subject than any name needs.
-    #[error("a subject of {0} attributes, at most 128 are read")]
-    TooManyAttributes(usize),
-    /// More names in the subjectAltName than any certificate needs.
-    #[error("a subjectAltName of {0} names, at most 1024 are read")]
-    TooManyNames(usize),
-    /// RFC 5280 section 4.2: an extension may be there once. With two of this one, two readers see two peers.
-    #[error("the subjectAltName is there twice")]
-    RepeatedSubjectAltName,
-}
 
 /// What a certificate says of its holder. Whether the holder may be believed (the chain, the key) is
 /// the proxy's to check in the handshake.
