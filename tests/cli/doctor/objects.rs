@@ -26,7 +26,7 @@ spec:
 ";
 
 /// A filter in Envoy Gateway, with its guard.
-const ENVOY_GATEWAY: &str = "
+pub(super) const ENVOY_GATEWAY: &str = "
 apiVersion: gateway.envoyproxy.io/v1alpha1
 kind: EnvoyExtensionPolicy
 metadata: {name: mtls-identity, namespace: in}
@@ -268,27 +268,6 @@ fn each_hole_between_objects_is_named_and_check_warns_of_it() {
         let strict = Desk::new().run_with(&["check", "--strict", "-"], &text);
         assert_eq!(strict.code, i32::from(!expected.is_empty()), "{added}");
     }
-}
-
-#[test]
-fn a_gateway_that_says_again_who_gets_through_tls_is_named() {
-    let gateway = "apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: mcp, namespace: in}
-spec: {tls: {frontend: {default: {validation: {mode: AllowValidOnly}}}}}";
-    let policy = "apiVersion: gateway.envoyproxy.io/v1alpha1
-kind: ClientTrafficPolicy
-metadata: {name: mcp, namespace: in}
-spec: {targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: mcp}], tls: {clientValidation: {caCertificateRefs: []}}}";
-    let named = |text: &str| {
-        let report = report(text);
-        rules(&report).contains(&"error frontend_beside_policy".to_owned())
-    };
-    assert!(named(&format!(
-        "{ENVOY_GATEWAY}---\n{gateway}\n---\n{policy}\n"
-    )));
-    assert!(!named(&format!("{ENVOY_GATEWAY}---\n{gateway}\n")));
-    assert!(!named(&format!("{ENVOY_GATEWAY}---\n{policy}\n")));
 }
 
 /// What `kubectl get … -A -o yaml` prints.

@@ -1,7 +1,8 @@
-//! The overlays of `istio/`, rendered, and with one line taken out.
+//! The overlays of `istio/`, rendered, and with one line taken out; a Gateway beside a policy.
 
 use serde_json::Value;
 
+use super::objects::ENVOY_GATEWAY;
 use super::{report, rules};
 use crate::desk::Desk;
 use crate::manifests::{Manifests, OVERLAYS};
@@ -116,4 +117,25 @@ fn a_plugin_without_the_rule_for_raw_spiffe_ids_is_a_warning() {
         let ran = Desk::new().run_with(&["check", "-"], &text);
         assert!(ran.errors.contains("(unmapped_user, "), "{}", ran.errors);
     }
+}
+
+#[test]
+fn a_gateway_that_says_again_who_gets_through_tls_is_named() {
+    let gateway = "apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: mcp, namespace: in}
+spec: {tls: {frontend: {default: {validation: {mode: AllowValidOnly}}}}}";
+    let policy = "apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: ClientTrafficPolicy
+metadata: {name: mcp, namespace: in}
+spec: {targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: mcp}], tls: {clientValidation: {caCertificateRefs: []}}}";
+    let named = |text: &str| {
+        let report = report(text);
+        rules(&report).contains(&"error frontend_beside_policy".to_owned())
+    };
+    assert!(named(&format!(
+        "{ENVOY_GATEWAY}---\n{gateway}\n---\n{policy}\n"
+    )));
+    assert!(!named(&format!("{ENVOY_GATEWAY}---\n{gateway}\n")));
+    assert!(!named(&format!("{ENVOY_GATEWAY}---\n{policy}\n")));
 }
