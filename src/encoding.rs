@@ -1,4 +1,4 @@
-//! Base16 and base64 of RFC 4648, in the one way this project writes and reads them; and text without its case.
+//! Base16 and base64 of RFC 4648, in the one way this project writes and reads them; and text for people and without its case.
 
 use base16ct::{lower, mixed};
 use base64ct::{Base64, Base64UrlUnpadded, Encoding};
@@ -36,6 +36,15 @@ pub fn bytes_of_base64(text: &[u8]) -> Option<Vec<u8>> {
 /// Base64url without padding (RFC 4648 section 5), and with no bit set that encodes nothing.
 pub fn bytes_of_base64url(text: &[u8]) -> Option<Vec<u8>> {
     Base64UrlUnpadded::decode_vec(std::str::from_utf8(text).ok()?).ok()
+}
+
+/// Text without quotes, whose control characters are shown and not sent: a terminal obeys them.
+pub fn visible(text: &str) -> String {
+    let visible = |character: char| match character.is_control() {
+        true => character.escape_default().to_string(),
+        false => character.to_string(),
+    };
+    text.chars().map(visible).collect()
 }
 
 /// Text without its letter case, a letter at a time, so that a piece of a text is folded as it is in the whole. (The lower

@@ -7,7 +7,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 mod cli;
 
-use cli::{Finished, check, doctor, explain, inspect, pages, pin, revoke, schema, text, verify};
+use cli::{Finished, check, doctor, explain, inspect, pages, pin, revoke, schema, verify};
 
 /// Looks at certificates and configurations as the filter in Envoy would.
 #[derive(Debug, Parser)]
@@ -55,7 +55,7 @@ fn main() -> ExitCode {
         Command::Man(man) => or_failed(man.run(Arguments::command())),
     };
     for note in &finished.notes {
-        eprintln!("{}", text::visible(note));
+        eprintln!("{}", mtls_identity::encoding::visible(note));
     }
     // A reader that has seen enough closes the pipe.
     let _ = std::io::stdout().write_all(finished.output.as_bytes());

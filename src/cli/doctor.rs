@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use mtls_identity::certificate::Timestamp;
 use mtls_identity::doctor::{Document, Finding, Report, Severity, examine};
+use mtls_identity::encoding::visible;
 use serde_json::{Value, json};
 
-use super::text::visible;
 use super::text_file::TextFile;
 use super::time::{moment, now};
 use super::{Finished, input};

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use mtls_identity::certificate::Timestamp;
 use mtls_identity::certificate::pem;
 use mtls_identity::decide::{Arrival, Body, ConnectionClient, Filter, Outcome, Step};
+use mtls_identity::encoding::visible;
 use mtls_identity::identity::{ConnectionAttributes, DirectPeer};
 use mtls_identity::limit::{self, Allowance, Charge, TableKey};
 use mtls_identity::request::{RequestHead, write_map};
@@ -13,7 +14,6 @@ use mtls_identity::rules::Confirmation;
 use serde::Serialize;
 
 use super::because::because;
-use super::text::visible;
 use super::time::{moment, now};
 use super::{Finished, configurations, input};
 

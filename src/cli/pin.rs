@@ -6,12 +6,12 @@ use std::path::PathBuf;
 
 use mtls_identity::certificate::PeerCertificate;
 use mtls_identity::config::Configuration;
+use mtls_identity::encoding::visible;
 use mtls_identity::encoding::{base64, hex};
 use mtls_identity::identity::Peer;
 use std::rc::Rc;
 
 use super::configurations;
-use super::text::visible;
 use super::{Finished, input};
 
 #[derive(Debug, clap::Args)]

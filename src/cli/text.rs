@@ -9,12 +9,3 @@ pub(super) fn quoted(text: &str) -> String {
     };
     format!("\"{}\"", text.chars().map(shown).collect::<String>())
 }
-
-/// Text without quotes, whose control characters are shown and not sent: a terminal obeys them.
-pub(crate) fn visible(text: &str) -> String {
-    let visible = |character: char| match character.is_control() {
-        true => character.escape_default().to_string(),
-        false => character.to_string(),
-    };
-    text.chars().map(visible).collect()
-}

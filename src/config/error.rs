@@ -6,6 +6,7 @@ use serde_json::error::Category;
 use thiserror::Error;
 
 use super::place::{Path, Place, place_in_json};
+use crate::encoding::visible;
 
 /// Why a configuration is refused: one line.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -84,6 +85,7 @@ impl ConfigurationError {
 
     /// The path and what is wrong, without the line, in visible characters.
     pub fn without_place(&self) -> String {
+        // It quotes the configuration, and stays one line whatever is in that.
         visible(&format!("{}: {}", self.path, self.message))
     }
 }
@@ -96,15 +98,6 @@ impl fmt::Display for ConfigurationError {
             None => Ok(()),
         }
     }
-}
-
-/// An error quotes the configuration, and stays one line whatever is in that.
-fn visible(text: &str) -> String {
-    let visible = |character: char| match character.is_control() {
-        true => character.escape_default().to_string(),
-        false => character.to_string(),
-    };
-    text.chars().map(visible).collect()
 }
 
 fn begins_as_json(text: &[u8]) -> bool {

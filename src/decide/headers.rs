@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::decide::header_text::HeaderText;
 use crate::decide::header_value::{HeaderSource, HeaderValue};
 use crate::reason::Reason;
-use crate::request::{Fold, HeaderName, starts_with};
+use crate::request::{Fold, HeaderName, MARK, starts_with};
 
 /// The longest value that is set, in bytes. A longer one is refused, never cut.
 pub const MAXIMUM_VALUE: usize = 8 * 1024;
@@ -25,9 +25,6 @@ const ALWAYS_OWNED: [&str; 5] = [
 
 /// The prefix of names that are always owned.
 const ALWAYS_OWNED_PREFIX: &str = "x-ssl-client-";
-
-/// The mark that the guard behind the filter asks for. Every request that passes has it.
-pub(crate) const MARK: &str = "x-ssl-client-verify";
 
 /// Why `headers` contradicts itself.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

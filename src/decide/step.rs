@@ -161,15 +161,14 @@ impl Filter {
     /// What the token of a request is bound to, where anybody asks. Of two tokens Envoy may have read one and the gateway
     /// may read the other.
     fn token(&self, head: &RequestHead<'_>, read: Confirmation) -> Confirmation {
+        if self.policy.tokens.binding == TokenBinding::Off {
+            return read;
+        }
         let mut values = head.values("authorization");
-        let has_one = match (values.next(), values.next()) {
-            (Some(value), None) => has_one_reading(value),
-            (None, _) => true,
-            (Some(_), Some(_)) => false,
-        };
-        match has_one || self.policy.tokens.binding == TokenBinding::Off {
-            true => read,
-            false => Confirmation::Ambiguous,
+        match (values.next(), values.next()) {
+            (None, _) => read,
+            (Some(value), None) if has_one_reading(value) => read,
+            (Some(_), _) => Confirmation::Ambiguous,
         }
     }
 

@@ -91,6 +91,26 @@ impl Finding {
         Self::new(Severity::Error, rule, at, found, cure)
     }
 
+    /// An identity header that is written behind the filter. `is_covered`: the last word undoes it.
+    pub(crate) fn header_written(
+        name: &str,
+        at: &Node<'_>,
+        is_covered: bool,
+        cure: impl Display,
+    ) -> Self {
+        let (severity, found) = match is_covered {
+            true => (
+                Severity::Warning,
+                format!("{name} is written, and only the last word undoes it"),
+            ),
+            false => (
+                Severity::Error,
+                format!("{name} is written behind the filter, and no last word undoes it"),
+            ),
+        };
+        Self::new(severity, Rule::OwnedHeaderWritten, at, found, cure)
+    }
+
     pub(crate) fn warning(
         rule: Rule,
         at: &Node<'_>,

@@ -39,15 +39,18 @@ pub enum HeaderNameError {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HeaderName(String);
 
+/// The mark that the guard behind the filter asks for. Every request that passes has it.
+pub(crate) const MARK: &str = "x-ssl-client-verify";
+
 impl HeaderName {
     /// The header that the gateway's mTLS guide names.
     pub fn x_ssl_client_s_dn_cn() -> Self {
         Self("x-ssl-client-s-dn-cn".to_owned())
     }
 
-    /// The mark that the guard behind the filter asks for.
+    /// The name of the mark.
     pub(crate) fn mark() -> Self {
-        Self("x-ssl-client-verify".to_owned())
+        Self(MARK.to_owned())
     }
 
     /// The name.

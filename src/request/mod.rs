@@ -8,7 +8,7 @@ mod path;
 mod strict_json;
 
 pub use head::{Field, RequestHead, write_map};
-pub(crate) use header_name::{Fold, starts_with};
+pub(crate) use header_name::{Fold, MARK, starts_with};
 pub use header_name::{HeaderName, HeaderNameError};
 #[cfg(test)]
 pub(crate) use mcp::work as lowercase_work;

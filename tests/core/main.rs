@@ -22,6 +22,8 @@ mod artifacts;
     reason = "shared with the end-to-end tests, which use the rest"
 )]
 mod certs;
+#[path = "../e2e/harness/curves.rs"]
+mod curves;
 #[path = "../e2e/harness/der.rs"]
 #[allow(
     dead_code,

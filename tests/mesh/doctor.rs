@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::caller::HOST;
 use crate::harness::artifacts::commands;
+use crate::lines::second_policy;
 use crate::overlay::Mesh;
 use crate::tenants::{TENANT, route, taking};
 
@@ -60,12 +61,7 @@ pub(crate) fn it_names_what_others_write(mesh: &Mesh) {
     if mesh.has_second_filter() {
         return;
     }
-    let second = json!({
-        "apiVersion": "security.istio.io/v1",
-        "kind": "AuthorizationPolicy",
-        "metadata": {"name": "somebody-elses", "namespace": "mcp-system"},
-        "spec": {"action": "ALLOW", "rules": [{"to": [{"operation": {"paths": ["/mcp"]}}]}]},
-    });
+    let second = second_policy();
     assert_eq!(with(second.clone()), [""; 0]);
     let mut open = mesh.objects.clone();
     open.retain(|object| object["metadata"]["name"] != "mcp-gateway-callers-only");

@@ -8,17 +8,22 @@ use crate::harness::answer::Answer;
 use crate::harness::eventually;
 use crate::overlay::Mesh;
 
+/// A policy of somebody else that allows, beside ours.
+pub(crate) fn second_policy() -> Value {
+    json!({
+        "apiVersion": "security.istio.io/v1",
+        "kind": "AuthorizationPolicy",
+        "metadata": {"name": "somebody-elses", "namespace": "mcp-system"},
+        "spec": {"action": "ALLOW", "rules": [{"to": [{"operation": {"paths": ["/mcp"]}}]}]},
+    })
+}
+
 /// Policies that ALLOW add up. The agent stands for whoever the second one lets in.
 pub(crate) async fn a_second_policy_that_allows_opens_nothing(mesh: &Mesh) {
     if mesh.has_second_filter() {
         return;
     }
-    let second = json!({
-        "apiVersion": "security.istio.io/v1",
-        "kind": "AuthorizationPolicy",
-        "metadata": {"name": "somebody-elses", "namespace": "mcp-system"},
-        "spec": {"action": "ALLOW", "rules": [{"to": [{"operation": {"paths": ["/mcp"]}}]}]},
-    });
+    let second = second_policy();
     mesh.put_back(&second);
     let line = mesh.object(
         "AuthorizationPolicy",

@@ -37,6 +37,9 @@ mod python;
 #[path = "../e2e/seen.rs"]
 mod seen;
 
+#[macro_use]
+mod claim;
+
 mod caller;
 mod cluster;
 mod differences;

@@ -6,16 +6,6 @@ use crate::{
     admission, attack, changes, doctor, failures, lines, order, people, played, rows, tenants,
 };
 
-/// A claim that fails is the last one that was named.
-macro_rules! claim {
-    ($($claim:tt)*) => {{
-        eprintln!("claim: {}", stringify!($($claim)*).split('(').next().unwrap());
-        let began = std::time::Instant::now();
-        $($claim)*;
-        eprintln!("  held, {:?}", began.elapsed());
-    }};
-}
-
 async fn holds(overlay: &'static str, release: Release) {
     let mesh = Mesh::of(overlay, release).await;
     claim!(admission::nothing_else_is_in_the_mesh(&mesh));

@@ -15,6 +15,7 @@ use crate::doctor::finding::{Finding, Report, Severity};
 use crate::doctor::node::Node;
 use crate::doctor::rule::Rule;
 use crate::doctor::users;
+use crate::request::MARK;
 use crate::rules::TokenBinding;
 
 /// Filters and settings of a connection manager beside our filter.
@@ -354,13 +355,12 @@ fn is_closed(chain: &Chain<'_>, managers: &[Manager<'_>]) -> bool {
     if policies.any(|policy| anybody.is_refused_by(&policy.fields())) {
         return true;
     }
-    let mark = "x-ssl-client-verify";
-    let nobody = Request { without: &[mark] };
+    let nobody = Request { without: &[MARK] };
     !managers.is_empty()
         && managers.iter().all(|manager| {
             let configs = manager.filters.iter().filter_map(|it| it.config.as_ref());
             let mut guards = configs.filter(|it| it.kind() == "RBAC");
-            headers::is_removed_early(&manager.node, mark)
+            headers::is_removed_early(&manager.node, MARK)
                 && guards.any(|guard| nobody.is_refused_by(&guard.fields()))
         })
 }

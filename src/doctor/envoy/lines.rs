@@ -9,9 +9,7 @@ use crate::doctor::finding::{Finding, Report, Severity};
 use crate::doctor::node::Node;
 use crate::doctor::owned::{Owned, list};
 use crate::doctor::rule::Rule;
-
-/// The mark that the filter always sets.
-const MARK: &str = "x-ssl-client-verify";
+use crate::request::MARK;
 
 /// The names of filter state that are the filter's begin so.
 const STATE: &str = "wasm.mtls_identity.";
@@ -270,17 +268,7 @@ impl<'a> Lines<'a, '_> {
 
     fn add_writer(&self, name: &str, at: &Node<'a>, is_covered: bool, report: &mut Report) {
         let cure = format!("take {name} out of what this writes");
-        let (severity, found) = match is_covered {
-            true => (
-                Severity::Warning,
-                format!("{name} is written, and only the last word undoes it"),
-            ),
-            false => (
-                Severity::Error,
-                format!("{name} is written behind the filter, and no last word undoes it"),
-            ),
-        };
-        let finding = Finding::new(severity, Rule::OwnedHeaderWritten, at, found, cure);
+        let finding = Finding::header_written(name, at, is_covered, cure);
         self.add(report, finding);
     }
 

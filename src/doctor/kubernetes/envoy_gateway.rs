@@ -8,9 +8,7 @@ use crate::decide::ValidationSource;
 use crate::doctor::finding::{Finding, Report};
 use crate::doctor::node::Node;
 use crate::doctor::rule::Rule;
-
-/// The mark that the filter always sets.
-const MARK: &str = "x-ssl-client-verify";
+use crate::request::MARK;
 
 /// What is wrong with the objects of the Gateway API and of Envoy Gateway.
 pub(super) fn check(objects: &Objects<'_>, plugins: &[Plugin<'_>], report: &mut Report) {

@@ -14,6 +14,7 @@ use crate::doctor::finding::{Finding, Report};
 use crate::doctor::node::Node;
 use crate::doctor::owned::{Owned, list};
 use crate::doctor::rule::Rule;
+use crate::request::MARK;
 
 const SECURITY: &str = "security.istio.io";
 
@@ -194,7 +195,7 @@ fn check_security_policies(plugin: &Plugin<'_>, policies: &[Object<'_>], report:
             let headers = rule.list("principal.headers");
             headers
                 .iter()
-                .any(|it| it.text("name").eq_ignore_ascii_case("x-ssl-client-verify"))
+                .any(|it| it.text("name").eq_ignore_ascii_case(MARK))
                 || rule.text("cel").contains("peer_certificate_valid")
         };
         let denies = policy.node.text("spec.authorization.defaultAction") == "Deny";

@@ -6,10 +6,9 @@ use super::istio::{GATEWAY_API, NETWORKING};
 use super::objects::{Object, Objects};
 use super::plugin::Plugin;
 use crate::config::Configuration;
-use crate::doctor::finding::{Finding, Report, Severity};
+use crate::doctor::finding::{Finding, Report};
 use crate::doctor::node::Node;
 use crate::doctor::owned::{Owned, folded};
-use crate::doctor::rule::Rule;
 
 pub(super) const ENVOY_GATEWAY: &str = "gateway.envoyproxy.io";
 
@@ -26,7 +25,9 @@ pub(super) fn check(objects: &Objects<'_>, plugins: &[Plugin<'_>], report: &mut 
             let is_owned = owned.iter().any(|it| it.has(name)) || is_forwarded_certificate(name);
             if is_owned {
                 let is_covered = covered.contains(&name.to_ascii_lowercase());
-                report.add(object.place(finding(name, &at, is_covered)));
+                let cure = format!("take {name} out of this route");
+                let finding = Finding::header_written(name, &at, is_covered, cure);
+                report.add(object.place(finding));
             }
         }
     }
@@ -35,21 +36,6 @@ pub(super) fn check(objects: &Objects<'_>, plugins: &[Plugin<'_>], report: &mut 
 /// What a sidecar behind an ingress believes.
 fn is_forwarded_certificate(name: &str) -> bool {
     folded(name) == "x-forwarded-client-cert"
-}
-
-fn finding(name: &str, at: &Node<'_>, is_covered: bool) -> Finding {
-    let cure = format!("take {name} out of this route");
-    let (severity, found) = match is_covered {
-        true => (
-            Severity::Warning,
-            format!("{name} is written, and only the last word undoes it"),
-        ),
-        false => (
-            Severity::Error,
-            format!("{name} is written behind the filter, and no last word undoes it"),
-        ),
-    };
-    Finding::new(severity, Rule::OwnedHeaderWritten, at, found, cure)
 }
 
 /// The headers that an object writes into requests.

@@ -8,9 +8,9 @@ use mtls_identity::certificate::PeerCertificate;
 use mtls_identity::rules::Revocations;
 use sha2::{Digest, Sha256};
 
-use super::twins::{
-    CURVES, identity_of_many, names, order, put_together, rest, sha256, taken_apart, twin,
-};
+use crate::curves::CURVES;
+
+use super::twins::{identity_of_many, names, order, put_together, rest, sha256, taken_apart, twin};
 
 /// Keys as `openssl req -newkey` names them. The first are those of [`CURVES`].
 const KEYS: [&str; 6] = [

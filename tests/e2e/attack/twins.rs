@@ -8,30 +8,12 @@ use serde_json::json;
 
 use crate::harness::certs::Credentials;
 use crate::harness::client::Client;
+use crate::harness::curves::CURVES;
 use crate::harness::{Fixture, der};
 
 const ALICE: &str = "alice@example.com";
 const BOB: &str = "bob@example.com";
 
-/// The curves on which an issuer may sign, as OpenSSL names them, and their orders n (SP 800-186 section 3.2.1).
-const CURVES: [(&str, &str); 4] = [
-    (
-        "secp224r1",
-        "ffffffffffffffffffffffffffff16a2e0b8f03e13dd29455c5c2a3d",
-    ),
-    (
-        "prime256v1",
-        "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551",
-    ),
-    (
-        "secp384r1",
-        "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973",
-    ),
-    (
-        "secp521r1",
-        "01fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409",
-    ),
-];
 const P256: &str = CURVES[1].1;
 
 /// The content of the DER element at the beginning, and what comes behind the element.

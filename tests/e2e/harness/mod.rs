@@ -12,6 +12,7 @@ pub(crate) mod bootstrap;
 pub(crate) mod certs;
 pub(crate) mod client;
 pub(crate) mod cluster_limit;
+pub(crate) mod curves;
 pub(crate) mod der;
 pub(crate) mod envoy;
 pub(crate) mod forged;

@@ -16,16 +16,6 @@ mod world;
 
 use edge::Edge;
 
-/// A claim that fails is the last one that was named.
-macro_rules! claim {
-    ($($claim:tt)*) => {{
-        eprintln!("claim: {}", stringify!($($claim)*).split('(').next().unwrap());
-        let began = std::time::Instant::now();
-        $($claim)*;
-        eprintln!("  held, {:?}", began.elapsed());
-    }};
-}
-
 #[tokio::test]
 async fn the_manifests_hold() {
     let edge = Edge::with(&[]).await;
