@@ -61,14 +61,19 @@ fn by_sds(agent: std::path::PathBuf, authorities: String) -> impl FnOnce(&mut Bo
     }
 }
 
-/// The shipped configuration, for workloads.
+/// The shipped configuration, for workloads, in an Envoy that has its certificate.
 async fn site(spire: &Spire, envoy: &'static str, authorities: &str) -> Site {
-    Fixture::new()
+    let site = Fixture::new()
         .on(envoy)
         .plugin(json!({"identity": {"sources": ["spiffe"]}}))
         .edit(by_sds(spire.socket(), authorities.to_owned()))
         .start()
-        .await
+        .await;
+    eventually("Envoy has its certificate", BOOT_PATIENCE, async || {
+        client(&site, &spire.fetched()?).handshake().await.ok()
+    })
+    .await;
+    site
 }
 
 /// A workload with this SVID, which trusts the last of the authorities that came with it.

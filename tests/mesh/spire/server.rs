@@ -35,7 +35,8 @@ pub(super) struct Svid {
 }
 
 impl Spire {
-    /// Envoy of this version is the server, and what the command of SPIRE's agent asks for is the indexer's.
+    /// Envoy of this version is the server, and what the command of SPIRE's agent asks for is the indexer's. The agent has
+    /// both, which it learns together: an Envoy that asks before that asks again after longer and longer waits.
     pub(super) async fn start(envoy: &'static str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
@@ -66,6 +67,7 @@ impl Spire {
         let envoy = artifacts::envoy(Some(envoy)).canonicalize().unwrap();
         spire.register("spiffe://mesh.example.com/gateway", &envoy);
         spire.register(INDEXER, &programs().join("spire/spire-agent"));
+        spire.svid().await;
         spire
     }
 
