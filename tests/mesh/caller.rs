@@ -1,8 +1,8 @@
 //! Who asks the MCP gateway, from where and with what.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -232,6 +232,20 @@ impl Caller {
         }
     }
 
+    /// Begins a request whose answer is written into this file, as far as it has come.
+    pub(crate) fn begin(&self, into: &Path) -> Answering {
+        assert_eq!(self.tool, Tool::Curl);
+        let mut command: Command = self.namespace.command(&self.program[0]);
+        command.args(&self.program[1..]);
+        // These count in the place of the former ones.
+        command.args(["-N", "-m", "600", &self.url]);
+        command.stdout(File::create(into).unwrap());
+        Answering {
+            program: command.spawn().unwrap(),
+            into: into.to_owned(),
+        }
+    }
+
     /// With another path.
     pub(crate) fn at(mut self, path: &str) -> Self {
         let base = self.url.strip_suffix("/mcp").unwrap().to_owned();
@@ -282,6 +296,30 @@ impl Caller {
             stop,
             asking: Some(asking),
         }
+    }
+}
+
+/// An answer that is still to end.
+pub(crate) struct Answering {
+    program: Child,
+    into: PathBuf,
+}
+
+impl Answering {
+    /// The bytes that have come.
+    pub(crate) fn size(&self) -> u64 {
+        fs::metadata(&self.into).map_or(0, |file| file.len())
+    }
+
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.program.try_wait().unwrap().is_some()
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        let _ = self.program.kill();
+        let _ = self.program.wait();
     }
 }
 

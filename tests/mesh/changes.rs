@@ -1,5 +1,7 @@
 //! What changes while a mesh runs.
 
+use std::time::Instant;
+
 use serde_json::{Value, json};
 
 use crate::caller::{AGENT, ALICE, FORGED, assert_is};
@@ -11,6 +13,7 @@ use crate::manifests::Manifests;
 use crate::order;
 use crate::overlay::{Mesh, server_certificate, waypoint_plan};
 use crate::people;
+use crate::plugin::configuration;
 use crate::pod::Plan;
 use crate::release::{ISTIO_1_30, ISTIO_1_31};
 use crate::tools;
@@ -56,6 +59,48 @@ pub(crate) async fn who_is_in_the_crl_gets_no_connection(mesh: &Mesh) {
     mesh.user(&mallory).gets(0).await;
     assert_is(&mesh.alice().get(), ALICE);
     mesh.put_back(&secret(mesh, &server, &json!({"ca.crl": ""})));
+}
+
+/// Who is put into `revoked` is refused and loses the event stream that is open; those of others go on.
+pub(crate) async fn who_is_revoked_loses_the_open_stream(mesh: &Mesh) {
+    let mallory = mesh.users.client("mallory@example.com");
+    let [mut hers, mut others] = [&mallory, &mesh.alice].map(|credentials| {
+        let into = mesh
+            .world
+            .folder()
+            .join(format!("{}.events", credentials.sha256()));
+        mesh.user(credentials)
+            .at("/sse?events=1000000")
+            .begin(&into)
+    });
+    for stream in [&hers, &others] {
+        eventually("the first event has come", SLOW, async || {
+            (stream.size() > 0).then_some(())
+        })
+        .await;
+    }
+
+    let plugin = mesh.plugin("mcp-ingress");
+    let mut revoking = plugin.clone();
+    configuration(&mut revoking)["revoked"] = json!([{"sha256": mallory.sha256()}]);
+    let began = Instant::now();
+    mesh.put_back(&revoking);
+    eventually("the stream has ended", SLOW, async || {
+        hers.has_ended().then_some(())
+    })
+    .await;
+    println!("the stream ended {:?} after kubectl began", began.elapsed());
+    let answer = mesh.user(&mallory).get();
+    assert_eq!(answer.status, 403);
+    answer.assert_reason("revoked");
+    let size = others.size();
+    eventually("another event has come", SLOW, async || {
+        (others.size() > size).then_some(())
+    })
+    .await;
+    assert!(!others.has_ended());
+    mesh.put_back(plugin);
+    mesh.user(&mallory).is("mallory@example.com").await;
 }
 
 /// `NAME-cacert` beside the secret NAME: then `ca.crt` of NAME counts for nothing.

@@ -40,6 +40,7 @@ async fn holds(overlay: &'static str, release: Release) {
     claim!(lines::without_the_filter_the_removal_and_the_guard_hold(&mesh).await);
     claim!(changes::a_new_server_certificate_changes_no_user(&mesh).await);
     claim!(changes::who_is_in_the_crl_gets_no_connection(&mesh).await);
+    claim!(changes::who_is_revoked_loses_the_open_stream(&mesh).await);
     claim!(changes::a_secret_for_the_authority_alone_decides_alone(&mesh).await);
     claim!(
         changes::a_missing_list_locks_everybody_out_unless_leaves_alone_are_asked_about(&mesh)
