@@ -10,7 +10,8 @@
 # WASM=FILE takes this module instead of building one, LAYOUT=FOLDER is where the layout goes, SOURCE=URL is where the
 # source can be had (an annotation of the image). Needs Python 3; to push, skopeo (`skopeo login REGISTRY` first);
 # for the SBOM, cargo-cyclonedx, which it installs; to sign, cosign on the PATH, with the key
-# COSIGN_KEY or without a key.
+# COSIGN_KEY or without a key. COSIGN_OPTIONS are more options for it: `--tlog-upload=false`, say, keeps the signature out of
+# the public log, and then it is checked with `cosign verify --insecure-ignore-tlog`.
 #
 # It is the "compat" variant of the Wasm image specification: one layer of a standard media type with plugin.wasm in
 # it. The same module of the same commit gives the same image, byte for byte: no times, no owners, and a layer that is not
@@ -56,11 +57,12 @@ sbom() {
 
 # sign REFERENCE SBOM
 sign() {
-  local key=() name=${1%:*}
+  local key=() more=() name=${1%:*}
   command -v cosign >/dev/null || die "cosign is missing: https://docs.sigstore.dev/cosign/system_config/installation/"
   [[ -z ${COSIGN_KEY:-} ]] || key=(--key "$COSIGN_KEY")
-  cosign sign --yes "${key[@]}" "$name@sha256:$digest" >&2
-  [[ -z $2 ]] || cosign attest --yes "${key[@]}" --type cyclonedx --predicate "$2" "$name@sha256:$digest" >&2
+  read -ra more <<<"${COSIGN_OPTIONS:-}"
+  cosign sign --yes "${key[@]}" "${more[@]}" "$name@sha256:$digest" >&2
+  [[ -z $2 ]] || cosign attest --yes "${key[@]}" "${more[@]}" --type cyclonedx --predicate "$2" "$name@sha256:$digest" >&2
 }
 
 # layout MODULE FOLDER ANNOTATION…: writes the OCI layout, prints the digest of its manifest.
