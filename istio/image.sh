@@ -42,7 +42,8 @@ annotations() {
 
 # sbom FILE: what is built into the module, as CycloneDX.
 sbom() {
-  local version=0.5.9 name=mtls-identity.sbom
+  local version=0.5.9 name=mtls-identity.sbom.$$
+  bill=$root/$name.json
   command -v cargo-cyclonedx >/dev/null || PATH=$root/target/tools/bin:$PATH
   command -v cargo-cyclonedx >/dev/null ||
     CARGO_PROFILE_DEV_DEBUG=0 cargo install --quiet --locked --debug "cargo-cyclonedx@$version" --root "$root/target/tools" \
@@ -50,9 +51,50 @@ sbom() {
   # It writes into the folder of Cargo.toml.
   SOURCE_DATE_EPOCH=0 cargo-cyclonedx cyclonedx --quiet --manifest-path "$root/Cargo.toml" --format json --spec-version 1.5 \
     --target wasm32-wasip1 --no-build-deps --override-filename "$name" >&2
-  # Paths of this machine are nobody's business, and differ.
-  sed "s|file://$root|file://.|g" "$root/$name.json" >"$1"
-  rm "$root/$name.json"
+  trap 'rm -rf "$new" "$bill"' EXIT
+  built_in "$bill" "$1"
+}
+
+# packages EDGES: the packages that the module is built from, a line each: "serde v1.0.0".
+packages() {
+  cargo tree --manifest-path "$root/Cargo.toml" --locked --target wasm32-wasip1 --edges "$1" --prefix none --format '{p}' |
+    cut -d ' ' -f 1,2
+}
+
+# built_in BILL FILE: leaves of a bill what cargo builds the module from. cargo-cyclonedx also lists what the features of the
+# commands and of the tests add. A procedural macro runs in the compiler and is not in the module: scope `excluded`.
+# Paths of this machine are nobody's business, and differ.
+built_in() {
+  local all linked
+  all=$(packages normal)
+  linked=$(packages normal,no-proc-macro)
+  python3 - "$1" "$2" "$root" "$all" "$linked" <<'PYTHON'
+import json, sys
+
+source, target, root, built, linked = sys.argv[1:]
+built, linked = set(built.splitlines()), set(linked.splitlines())
+with open(source) as file:
+    bill = json.loads(file.read().replace(f"file://{root}", "file://."))
+
+def package(component):
+    return f"{component['name']} v{component['version']}"
+
+own = bill["metadata"]["component"]
+components = [it for it in bill["components"] if package(it) in built]
+missing = built - {package(it) for it in [own, *components]}
+if missing:
+    sys.exit(f"image.sh: cargo-cyclonedx does not list {', '.join(sorted(missing))}")
+for component in components:
+    component["scope"] = "required" if package(component) in linked else "excluded"
+references = {it["bom-ref"] for it in [own, *components]}
+dependencies = [it for it in bill["dependencies"] if it["ref"] in references]
+for dependency in dependencies:
+    if "dependsOn" in dependency:
+        dependency["dependsOn"] = [it for it in dependency["dependsOn"] if it in references]
+with open(target, "w") as file:
+    json.dump(bill | {"components": components, "dependencies": dependencies}, file, indent=2)
+    file.write("\n")
+PYTHON
 }
 
 # sign REFERENCE SBOM
@@ -166,15 +208,15 @@ chmod 755 "$new"
 rm -rf "$folder"
 mv "$new" "$folder"
 
-bill=
+published=
 if [[ $wants_sbom == true ]]; then
-  bill=$folder.cdx.json
-  sbom "$bill"
+  published=$folder.cdx.json
+  sbom "$published"
 fi
 if [[ -z $reference ]]; then
   printf '%s\nsha256:%s\n' "$folder" "$digest"
 else
   push "$folder" "$reference"
-  [[ $wants_signature == false ]] || sign "$reference" "$bill"
+  [[ $wants_signature == false ]] || sign "$reference" "$published"
   printf '  url: oci://%s\n  sha256: "%s"\n' "$reference" "$digest"
 fi

@@ -15,7 +15,7 @@ const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
 /// A module that is no filter but has the form of one, larger than one block of the layer.
-fn module(folder: &Path) -> PathBuf {
+pub(crate) fn module(folder: &Path) -> PathBuf {
     let custom = [vec![1, b'x'], vec![7; 150_000]].concat();
     let mut bytes = b"\0asm\x01\0\0\0\0".to_vec();
     let mut size = custom.len();
@@ -30,7 +30,7 @@ fn module(folder: &Path) -> PathBuf {
     path
 }
 
-fn image_script(module: &Path, layout: &Path) -> Command {
+pub(crate) fn image_script(module: &Path, layout: &Path) -> Command {
     let mut command = Command::new(repository().join("istio/image.sh"));
     command.env("WASM", module).env("LAYOUT", layout);
     command
@@ -50,12 +50,12 @@ fn blob(layout: &Path, descriptor: &Value) -> Vec<u8> {
     content
 }
 
-fn json(bytes: &[u8]) -> Value {
+pub(crate) fn json(bytes: &[u8]) -> Value {
     serde_json::from_slice(bytes).unwrap()
 }
 
 /// The manifest of the only image in a layout, and its digest.
-fn manifest(layout: &Path) -> (String, Value) {
+pub(crate) fn manifest(layout: &Path) -> (String, Value) {
     let index = json(&fs::read(layout.join("index.json")).unwrap());
     let manifests = index["manifests"].as_array().unwrap();
     assert_eq!(manifests.len(), 1);
@@ -285,58 +285,4 @@ fn what_is_no_module_or_no_reference_makes_no_image() {
     assert!(said.contains("is no OCI layout"), "{said}");
     // What is left over of an attempt is taken away.
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-}
-
-/// A folder with programs that write what they were asked into `asked`, each on a line of its own.
-fn stand_ins(folder: &Path) -> String {
-    let programs = folder.join("bin");
-    fs::create_dir(&programs).unwrap();
-    let asked = folder.join("asked");
-    let record = format!(
-        "#!/bin/sh\necho \"$(basename \"$0\") $*\" >>'{}'\n",
-        asked.display()
-    );
-    // The SBOM goes where the real one puts it: beside Cargo.toml.
-    let bill = "while [ \"$1\" != --manifest-path ]; do shift; done\n\
-                echo \"{\\\"at\\\": \\\"file://$(dirname \"$2\")\\\"}\" >\"$(dirname \"$2\")/mtls-identity.sbom.json\"\n";
-    for (name, more) in [("cosign", ""), ("cargo-cyclonedx", bill), ("skopeo", "")] {
-        let path = programs.join(name);
-        fs::write(&path, format!("{record}{more}")).unwrap();
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        fs::set_permissions(&path, mode).unwrap();
-    }
-    format!("{}:{}", programs.display(), std::env::var("PATH").unwrap())
-}
-
-#[test]
-fn what_is_pushed_is_signed_by_its_digest_and_its_bill_attested() {
-    let folder = tempfile::tempdir().unwrap();
-    let module = module(folder.path());
-    let layout = folder.path().join("layout");
-    let path = stand_ins(folder.path());
-    let reference = "registry.example.com:5000/mtls-identity:0.2.0";
-    let mut script = image_script(&module, &layout);
-    let script = script.env("PATH", &path).env("COSIGN_KEY", "release.key");
-    output(script.args(["--sbom", "--sign", reference]));
-    let (digest, _) = manifest(&layout);
-    let bill = folder.path().join("layout.cdx.json");
-    let image = format!("registry.example.com:5000/mtls-identity@sha256:{digest}");
-    let asked = fs::read_to_string(folder.path().join("asked")).unwrap();
-    let signed = format!("cosign sign --yes --key release.key {image}\n");
-    let bill_path = bill.display();
-    let attested = format!(
-        "cosign attest --yes --key release.key --type cyclonedx --predicate {bill_path} {image}\n"
-    );
-    assert!(asked.ends_with(&format!("{signed}{attested}")), "{asked}");
-    // No path of this machine is in it, and nothing stays in the source.
-    assert_eq!(
-        fs::read_to_string(bill).unwrap(),
-        "{\"at\": \"file://.\"}\n"
-    );
-    assert!(!repository().join("mtls-identity.sbom.json").exists());
-
-    let mut unpushed = image_script(&module, &layout);
-    let refused = unpushed.env("PATH", &path).arg("--sign").output().unwrap();
-    assert!(!refused.status.success());
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("--sign needs REGISTRY/NAME:TAG"));
 }

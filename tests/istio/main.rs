@@ -26,4 +26,5 @@ mod files;
 mod image;
 mod pages;
 mod references;
+mod release;
 mod second_line;
