@@ -1,6 +1,7 @@
 //! `mtls-identity doctor`: on files with one hole each.
 
 mod envoy;
+mod envoy_gateway;
 mod objects;
 mod overlay;
 mod property;
@@ -35,6 +36,42 @@ fn rules(report: &Value) -> Vec<String> {
         .collect();
     rules.dedup();
     rules
+}
+
+/// What is there, what is added, and the one finding: `error rule`, or nothing.
+type Hole = (&'static str, &'static str, &'static str);
+
+/// Both documents, and the items of a list as `kubectl get … -A -o yaml` prints it, give this finding; `check` warns of it.
+fn assert_named(holes: &[Hole]) {
+    for (base, added, expected) in holes {
+        let text = format!("{base}---\n{added}\n");
+        let wanted: &[&str] = match *expected {
+            "" => &[],
+            _ => &[expected],
+        };
+        for text in [&text, &list(&text)] {
+            let report = report(text);
+            assert_eq!(rules(&report), wanted, "{added}: {report:#}");
+        }
+        let ran = Desk::new().run_with(&["check", "-"], &text);
+        assert_eq!(ran.code, 0, "{added}: {ran:?}");
+        assert_eq!(ran.errors.lines().count(), wanted.len(), "{added}: {ran:?}");
+        if let Some((_, rule)) = expected.split_once(' ') {
+            assert!(ran.errors.contains(": warning: "), "{}", ran.errors);
+            assert!(ran.errors.contains(&format!("({rule}, ")), "{}", ran.errors);
+            assert!(ran.errors.starts_with("standard input:"), "{}", ran.errors);
+        }
+        let strict = Desk::new().run_with(&["check", "--strict", "-"], &text);
+        assert_eq!(strict.code, i32::from(!expected.is_empty()), "{added}");
+    }
+}
+
+/// The documents of this text as a list.
+fn list(text: &str) -> String {
+    let documents = serde_yaml_ng::Deserializer::from_str(text);
+    let items = documents.map(|it| serde::Deserialize::deserialize(it).unwrap());
+    let items: Vec<Value> = items.filter(|it: &Value| !it.is_null()).collect();
+    serde_json::json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string()
 }
 
 #[test]

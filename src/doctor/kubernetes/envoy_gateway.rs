@@ -2,9 +2,9 @@
 
 use super::istio::{GATEWAY_API, validation};
 use super::objects::{Object, Objects};
+use super::patch_policy::ENVOY_GATEWAY;
 use super::plugin::Plugin;
-use super::routes::ENVOY_GATEWAY;
-use crate::decide::ValidationSource;
+use crate::decide::{MissingIdentity, ValidationSource};
 use crate::doctor::finding::{Finding, Report};
 use crate::doctor::node::Node;
 use crate::doctor::rule::Rule;
@@ -19,23 +19,9 @@ pub(super) fn check(objects: &Objects<'_>, plugins: &[Plugin<'_>], report: &mut 
             check_frontend_beside_policy(gateway, objects, report);
         }
     }
-    let has_plugin = plugins
-        .iter()
-        .any(|it| it.object.kind == "EnvoyExtensionPolicy");
-    for proxy in objects.of_kind(ENVOY_GATEWAY, "EnvoyProxy") {
-        let merges = proxy
-            .node
-            .get("spec")
-            .is_some_and(|it| it.is_true("mergeGateways"));
-        if merges && has_plugin {
-            let found = "mergeGateways: true: other Gateways have listeners in this Envoy";
-            let cure = "mergeGateways: false";
-            let finding = Finding::error(Rule::SharedGateway, &proxy.node, found, cure);
-            report.add(proxy.place(finding));
-        }
-    }
     for policy in objects.of_kind(ENVOY_GATEWAY, "ClientTrafficPolicy") {
         check_client_validation(policy, plugins, report);
+        check_underscores(policy, plugins, report);
     }
     for policy in objects.of_kind(ENVOY_GATEWAY, "SecurityPolicy") {
         check_guard(policy, report);
@@ -68,25 +54,39 @@ fn plugin_of<'p, 'a>(
     })
 }
 
-/// `AllowInsecureFallback` lets certificates in that nobody verified.
+/// `AllowInsecureFallback` lets certificates in that nobody verified. What a port has takes the place of the default, whole.
 fn check_frontend(gateway: &Object<'_>, plugins: &[Plugin<'_>], report: &mut Report) {
-    let frontend = gateway.node.get("spec.tls.frontend");
-    let default = frontend
-        .as_ref()
-        .and_then(|it| it.get("default.validation"));
-    let ports = frontend
-        .as_ref()
-        .map(|it| it.list("perPort"))
-        .unwrap_or_default();
-    let ports = ports.into_iter().filter_map(|it| it.get("tls.validation"));
+    let Some(frontend) = gateway.node.get("spec.tls.frontend") else {
+        return;
+    };
     let plugin = plugin_of(gateway.namespace, gateway.name, plugins);
-    for at in default.into_iter().chain(ports) {
+    let configuration = plugin.and_then(|plugin| plugin.configuration.as_ref());
+    let default = frontend.get("default.validation");
+    let ports = frontend.list("perPort");
+    let of_ports = ports.iter().filter_map(|port| {
+        let number = port.number("port").unwrap_or_default();
+        Some((port.get("tls.validation")?, format!(" on port {number}")))
+    });
+    let places = default.clone().map(|it| (it, String::new())).into_iter();
+    for (at, place) in places.chain(of_ports) {
         if at.text("mode") == "AllowInsecureFallback" {
-            let configuration = plugin.and_then(|plugin| plugin.configuration.as_ref());
-            let found = format!("mode: AllowInsecureFallback, {}", validation(configuration));
+            let found = format!(
+                "mode: AllowInsecureFallback{place}, {}",
+                validation(configuration)
+            );
             let finding = Finding::error(Rule::AcceptUntrusted, &at, found, "mode: AllowValidOnly");
             report.add(gateway.place(finding));
         }
+    }
+    let is_strict =
+        configuration.is_some_and(|it| it.filter.policy.missing == MissingIdentity::Deny);
+    let unasked = ports.iter().filter(|it| it.get("tls.validation").is_none());
+    for port in unasked.filter(|_| is_strict && default.is_some()) {
+        let number = port.number("port").unwrap_or_default();
+        let found = format!("port {number} has no validation, and so asks for no certificate");
+        let cure = "take this entry of perPort out, or give it the validation of the default";
+        let finding = Finding::warning(Rule::CertificateOptional, port, found, cure);
+        report.add(gateway.place(finding));
     }
 }
 
@@ -161,6 +161,21 @@ fn check_client_validation(policy: &Object<'_>, plugins: &[Plugin<'_>], report: 
             found,
             "take session.resumption out",
         );
+        report.add(policy.place(finding));
+    }
+}
+
+/// Envoy Gateway refuses header names with an underscore unless it is told otherwise.
+fn check_underscores(policy: &Object<'_>, plugins: &[Plugin<'_>], report: &mut Report) {
+    let targets = policy.targets();
+    let mut gateways = targets.iter().filter(|(kind, _)| *kind == "Gateway");
+    let is_ours = gateways.any(|(_, name)| plugin_of(policy.namespace, name, plugins).is_some());
+    let headers = policy.node.get("spec.headers");
+    let allows = |it: &Node<'_>| it.text("withUnderscoresAction") == "Allow";
+    if let Some(at) = headers.filter(|it| is_ours && allows(it)) {
+        let found = "withUnderscoresAction: Allow";
+        let cure = "withUnderscoresAction: DropHeader";
+        let finding = Finding::warning(Rule::UnderscoresAllowed, &at, found, cure);
         report.add(policy.place(finding));
     }
 }

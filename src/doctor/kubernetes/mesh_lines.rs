@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 
 use super::istio::NETWORKING;
 use super::objects::{Object, Objects};
+use super::patch_policy::ENVOY_GATEWAY;
 use super::plugin::Plugin;
-use super::routes::ENVOY_GATEWAY;
 use crate::doctor::envoy::{is_added_from_state, is_removed_by, is_removed_early};
 use crate::doctor::finding::{Finding, Report};
 use crate::doctor::node::Node;

@@ -1,9 +1,11 @@
 //! What Kubernetes is told: the objects of Istio, of the Gateway API and of Envoy Gateway.
 
 mod envoy_gateway;
+mod filter_order;
 mod istio;
 mod mesh_lines;
 mod objects;
+mod patch_policy;
 mod plugin;
 mod routes;
 mod tenants;
@@ -24,4 +26,6 @@ pub(super) fn examine(documents: &[&Document], report: &mut Report) {
     tenants::check(&objects, &plugins, report);
     routes::check(&objects, &plugins, report);
     envoy_gateway::check(&objects, &plugins, report);
+    filter_order::check(&objects, &plugins, report);
+    patch_policy::check(&objects, report);
 }

@@ -4,13 +4,12 @@ use std::collections::BTreeSet;
 
 use super::istio::{GATEWAY_API, NETWORKING};
 use super::objects::{Object, Objects};
+use super::patch_policy::{self, ENVOY_GATEWAY};
 use super::plugin::Plugin;
 use crate::config::Configuration;
 use crate::doctor::finding::{Finding, Report};
 use crate::doctor::node::Node;
 use crate::doctor::owned::{Owned, folded};
-
-pub(super) const ENVOY_GATEWAY: &str = "gateway.envoyproxy.io";
 
 /// Owned headers that a route writes. Without a filter in the files those of the default configuration are owned.
 pub(super) fn check(objects: &Objects<'_>, plugins: &[Plugin<'_>], report: &mut Report) {
@@ -96,20 +95,7 @@ fn covered(objects: &Objects<'_>) -> BTreeSet<String> {
             names.extend(removed.map(str::to_ascii_lowercase));
         }
     }
-    for policy in objects.of_kind(ENVOY_GATEWAY, "EnvoyPatchPolicy") {
-        for patch in policy.node.list("spec.jsonPatches") {
-            if patch
-                .text("operation.path")
-                .ends_with("/request_headers_to_remove")
-            {
-                names.extend(
-                    patch
-                        .texts("operation.value")
-                        .into_iter()
-                        .map(str::to_ascii_lowercase),
-                );
-            }
-        }
-    }
+    let patched = patch_policy::removed(objects);
+    names.extend(patched.into_iter().map(str::to_ascii_lowercase));
     names
 }

@@ -1,9 +1,6 @@
 //! Objects of Kubernetes with one hole each: `doctor` gives it a severity, `check` warns of it.
 
-use serde_json::Value;
-
-use super::{report, rules};
-use crate::desk::Desk;
+use super::{Hole, assert_named, report, rules};
 
 /// A filter in an ingress of Istio, with its Pods.
 const INGRESS: &str = "
@@ -25,30 +22,8 @@ spec:
     metadata: {labels: {istio: in, sidecar.istio.io/inject: \"true\"}}
 ";
 
-/// A filter in Envoy Gateway, with its guard.
-pub(super) const ENVOY_GATEWAY: &str = "
-apiVersion: gateway.envoyproxy.io/v1alpha1
-kind: EnvoyExtensionPolicy
-metadata: {name: mtls-identity, namespace: in}
-spec:
-  targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: mcp}]
-  wasm:
-  - name: mtls_identity
-    code: {type: Image, image: {url: \"a/mtls-identity:1\", sha256: \"11\"}}
-    config: {certificate: {validation: listener}}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: route, namespace: app}
-spec:
-  parentRefs: [{name: mcp, namespace: in}]
-  rules: [{backendRefs: [{name: app, port: 80}]}]
-";
-
-/// (what is there, what is added, the one finding)
-const HOLES: [(&str, &str, &str); 25] = [
+const HOLES: [Hole; 14] = [
     (INGRESS, "", ""),
-    (ENVOY_GATEWAY, "", ""),
     (
         INGRESS,
         "apiVersion: networking.istio.io/v1
@@ -163,133 +138,11 @@ metadata: {name: metrics, namespace: app}
 spec: {rules: [{to: [{operation: {paths: [/metrics]}}]}]}",
         "",
     ),
-    (
-        ENVOY_GATEWAY,
-        "apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: mcp, namespace: in}
-spec: {tls: {frontend: {default: {validation: {mode: AllowInsecureFallback}}}}}",
-        "error accept_untrusted",
-    ),
-    (
-        ENVOY_GATEWAY,
-        "apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: mcp, namespace: in}
-spec: {listeners: [{name: https, allowedRoutes: {namespaces: {from: All}}}]}",
-        "error shared_gateway",
-    ),
-    (
-        ENVOY_GATEWAY,
-        "apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: mcp, namespace: in}
-spec: {allowedListeners: {namespaces: {from: Selector}}, listeners: [{name: https, allowedRoutes: {namespaces: {from: Same}}}]}",
-        "error shared_gateway",
-    ),
-    (
-        ENVOY_GATEWAY,
-        "apiVersion: gateway.envoyproxy.io/v1alpha1
-kind: EnvoyProxy
-metadata: {name: ours, namespace: in}
-spec: {mergeGateways: true}",
-        "error shared_gateway",
-    ),
-    (
-        ENVOY_GATEWAY,
-        "apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: theirs, namespace: app}
-spec: {rules: [{backendRefs: [{name: a, filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: X-Authenticated-User, value: a}]}}]}]}]}",
-        "error owned_header_written",
-    ),
-    (
-        ENVOY_GATEWAY,
-        "apiVersion: gateway.envoyproxy.io/v1alpha1
-kind: HTTPRouteFilter
-metadata: {name: theirs, namespace: app}
-spec: {credentialInjection: {header: x-ssl-client-s-dn-cn}}",
-        "error owned_header_written",
-    ),
-    // A policy on our route, on another route, and one that is merged.
-    (
-        ENVOY_GATEWAY,
-        "apiVersion: gateway.envoyproxy.io/v1alpha1
-kind: SecurityPolicy
-metadata: {name: cors, namespace: app}
-spec: {targetRefs: [{group: gateway.networking.k8s.io, kind: HTTPRoute, name: route}], cors: {}}",
-        "error policy_displaced",
-    ),
-    (
-        ENVOY_GATEWAY,
-        "apiVersion: gateway.envoyproxy.io/v1alpha1
-kind: EnvoyExtensionPolicy
-metadata: {name: lua, namespace: app}
-spec: {targetRefs: [{group: gateway.networking.k8s.io, kind: HTTPRoute, name: route}], lua: []}",
-        "error policy_displaced",
-    ),
-    (
-        ENVOY_GATEWAY,
-        "apiVersion: gateway.envoyproxy.io/v1alpha1
-kind: SecurityPolicy
-metadata: {name: cors, namespace: app}
-spec: {targetRefs: [{group: gateway.networking.k8s.io, kind: HTTPRoute, name: another}], cors: {}}",
-        "",
-    ),
-    (
-        ENVOY_GATEWAY,
-        "apiVersion: gateway.envoyproxy.io/v1alpha1
-kind: SecurityPolicy
-metadata: {name: cors, namespace: app}
-spec: {mergeType: StrategicMerge, targetRefs: [{group: gateway.networking.k8s.io, kind: HTTPRoute, name: route}], cors: {}}",
-        "",
-    ),
 ];
 
 #[test]
 fn each_hole_between_objects_is_named_and_check_warns_of_it() {
-    for (base, added, expected) in HOLES {
-        let text = format!("{base}---\n{added}\n");
-        let report = report(&text);
-        let wanted: &[&str] = if expected.is_empty() {
-            &[]
-        } else {
-            &[expected]
-        };
-        assert_eq!(rules(&report), wanted, "{added}: {report:#}");
-        let ran = Desk::new().run_with(&["check", "-"], &text);
-        assert_eq!(ran.code, 0, "{added}: {ran:?}");
-        assert_eq!(ran.errors.lines().count(), wanted.len(), "{added}: {ran:?}");
-        if let Some((_, rule)) = expected.split_once(' ') {
-            assert!(ran.errors.contains(": warning: "), "{}", ran.errors);
-            assert!(ran.errors.contains(&format!("({rule}, ")), "{}", ran.errors);
-            assert!(ran.errors.starts_with("standard input:"), "{}", ran.errors);
-        }
-        let strict = Desk::new().run_with(&["check", "--strict", "-"], &text);
-        assert_eq!(strict.code, i32::from(!expected.is_empty()), "{added}");
-    }
-}
-
-/// What `kubectl get … -A -o yaml` prints.
-#[test]
-fn the_objects_of_a_list_are_examined_as_documents_are() {
-    for (base, added, expected) in HOLES {
-        let documents = serde_yaml_ng::Deserializer::from_str(base);
-        let more = serde_yaml_ng::Deserializer::from_str(added);
-        let items: Vec<Value> = documents
-            .chain(more)
-            .map(|it| serde::Deserialize::deserialize(it).unwrap())
-            .filter(|it: &Value| !it.is_null())
-            .collect();
-        let list = serde_json::json!({"apiVersion": "v1", "kind": "List", "items": items});
-        let report = report(&list.to_string());
-        let wanted: &[&str] = if expected.is_empty() {
-            &[]
-        } else {
-            &[expected]
-        };
-        assert_eq!(rules(&report), wanted, "{report:#}");
-    }
+    assert_named(&HOLES);
 }
 
 #[test]
@@ -340,53 +193,4 @@ fn a_plugin_that_fails_open_has_no_digest_or_stands_behind_the_guard_is_named() 
         };
         assert_eq!(rules(&report), wanted, "{to}: {report:#}");
     }
-}
-
-/// A guard that asks for the mark alone is none when the filter and the early removal are gone.
-#[test]
-fn a_guard_of_envoy_gateway_asks_envoy_as_well() {
-    let policies = |rule: &str| {
-        format!(
-            "{ENVOY_GATEWAY}---
-apiVersion: gateway.envoyproxy.io/v1alpha1
-kind: ClientTrafficPolicy
-metadata: {{name: c, namespace: in}}
-spec:
-  targetRefs: [{{group: gateway.networking.k8s.io, kind: Gateway, name: mcp}}]
-  headers:
-    earlyRequestHeaders:
-      remove: [x-authenticated-user, x-user-organization, client-cert, client-cert-chain]
-      removeOnMatch: [{{type: Prefix, value: x-ssl-client-}}]
-  tls: {{clientValidation: {{mode: MODE}}}}
----
-apiVersion: gateway.envoyproxy.io/v1alpha1
-kind: SecurityPolicy
-metadata: {{name: guard, namespace: in}}
-spec:
-  targetRefs: [{{group: gateway.networking.k8s.io, kind: Gateway, name: mcp}}]
-  authorization:
-    defaultAction: Deny
-    rules: [{{action: Allow, {rule}}}]
-"
-        )
-    };
-    let mark = "principal: {headers: [{name: x-ssl-client-verify, values: [SUCCESS]}]}";
-    let both = format!("cel: connection.peer_certificate_valid, {mark}");
-    for (rule, mode, expected) in [
-        (both.as_str(), "RequireAndVerify", &[][..]),
-        (mark, "RequireAndVerify", &["error guard_by_header_alone"]),
-        (
-            "principal: {clientCIDRs: [10.0.0.0/8]}",
-            "RequireAndVerify",
-            &["error guard"],
-        ),
-        (&both, "RequireAny", &["error accept_untrusted"]),
-    ] {
-        let report = report(&policies(rule).replace("MODE", mode));
-        assert_eq!(rules(&report), expected, "{rule}: {report:#}");
-    }
-    let without = policies(&both)
-        .replace("MODE", "VerifyIfGiven")
-        .replace("x-ssl-client-}", "x-ssl-client-s-}");
-    assert_eq!(rules(&report(&without)), ["error early_removal"]);
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::objects::ENVOY_GATEWAY;
+use super::envoy_gateway::ENVOY_GATEWAY;
 use super::{report, rules};
 use crate::desk::Desk;
 use crate::manifests::{Manifests, OVERLAYS};
