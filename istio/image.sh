@@ -80,6 +80,8 @@ def package(component):
     return f"{component['name']} v{component['version']}"
 
 own = bill["metadata"]["component"]
+# The module is the library; the commands are another program.
+own["components"] = [it for it in own.get("components", []) if it["type"] == "library"]
 components = [it for it in bill["components"] if package(it) in built]
 missing = built - {package(it) for it in [own, *components]}
 if missing:

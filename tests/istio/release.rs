@@ -59,11 +59,13 @@ fn bill(wanted: impl Fn(&str) -> bool) -> Value {
             serde_json::json!({"bom-ref": reference, "name": name, "version": version, "scope": "required"})
         })
         .partition(|component| component["name"] == "mtls-identity");
+    let mut own = own[0].clone();
+    own["components"] = serde_json::json!([{"type": "library"}, {"type": "application"}]);
     let all: Vec<_> = components.iter().map(|it| &it["bom-ref"]).collect();
-    let mut dependencies = vec![serde_json::json!({"ref": own[0]["bom-ref"], "dependsOn": all})];
+    let mut dependencies = vec![serde_json::json!({"ref": own["bom-ref"], "dependsOn": all})];
     dependencies.extend(all.iter().map(|it| serde_json::json!({"ref": it})));
     serde_json::json!({
-        "metadata": {"component": own[0], "at": "file://FOLDER"},
+        "metadata": {"component": own, "at": "file://FOLDER"},
         "components": components,
         "dependencies": dependencies,
     })
@@ -140,6 +142,11 @@ fn the_bill_lists_what_is_built_into_the_module_and_nothing_else() {
         let scope = if is_linked { "required" } else { "excluded" };
         assert_eq!(component["scope"], scope, "{component}");
     }
+    let program = &bill["metadata"]["component"];
+    assert_eq!(
+        program["components"],
+        serde_json::json!([{"type": "library"}])
+    );
     // The graph has no other package, either.
     let own = bill["metadata"]["component"]["bom-ref"].as_str().unwrap();
     let nodes = texts(&bill["dependencies"], "ref");
