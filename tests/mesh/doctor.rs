@@ -12,7 +12,16 @@ use crate::overlay::Mesh;
 use crate::tenants::{TENANT, route, taking};
 
 /// The errors in this document, each rule once.
-fn errors(document: &Value) -> Vec<String> {
+pub(crate) fn errors(document: &Value) -> Vec<String> {
+    found("error", document)
+}
+
+/// The warnings in this document, each rule once.
+pub(crate) fn warnings(document: &Value) -> Vec<String> {
+    found("warning", document)
+}
+
+fn found(severity: &str, document: &Value) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("document.json");
     fs::write(&path, document.to_string()).unwrap();
@@ -24,8 +33,8 @@ fn errors(document: &Value) -> Vec<String> {
         .unwrap();
     let said: Value = serde_json::from_slice(&output.stdout).unwrap();
     let findings = said["findings"].as_array().unwrap().iter();
-    let errors = findings.filter(|it| it["severity"] == "error");
-    let mut rules: Vec<_> = errors
+    let findings = findings.filter(|it| it["severity"] == severity);
+    let mut rules: Vec<_> = findings
         .map(|it| it["rule"].as_str().unwrap().to_owned())
         .collect();
     rules.sort();
@@ -34,7 +43,7 @@ fn errors(document: &Value) -> Vec<String> {
 }
 
 /// As `kubectl get … -A -o yaml` lists them.
-fn list(objects: &[Value]) -> Value {
+pub(crate) fn list(objects: &[Value]) -> Value {
     json!({"apiVersion": "v1", "kind": "List", "items": objects})
 }
 

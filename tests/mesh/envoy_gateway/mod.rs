@@ -6,6 +6,7 @@
 
 mod edge;
 mod failures;
+mod holes;
 mod lines;
 mod order;
 mod patches;
@@ -21,6 +22,8 @@ async fn the_manifests_hold() {
     let edge = Edge::with(&[]).await;
     claim!(order::a_misspelt_object_is_refused(&edge));
     claim!(order::the_lines_stand_in_order(&edge));
+    claim!(holes::there_is_none_but_the_last_word(&edge).await);
+    claim!(holes::an_order_of_the_filters_is_one(&edge).await);
     claim!(order::streams_may_drain_for_an_hour(&edge));
     claim!(order::the_access_log_has_the_record_and_the_refusals(&edge).await);
     claim!(order::the_network_policy_means_our_envoy(&edge));
@@ -59,6 +62,7 @@ async fn the_components_hold() {
     let edge = Edge::with(&["last-word", "mcp", "reload"]).await;
     claim!(patches::each_patch_is_in_force(&edge).await);
     claim!(people::each_is_who_the_certificate_says(&edge));
+    claim!(holes::a_patch_under_another_name_is_one(&edge).await);
     claim!(patches::the_last_word_holds_against_routes(&edge).await);
     claim!(patches::a_rule_reads_the_tool_from_the_body(&edge).await);
     claim!(patches::without_the_filter_the_guard_holds(&edge).await);
