@@ -85,7 +85,7 @@ pub(crate) fn istiod_takes_no_object_that_claims_to_be_its_own(mesh: &Mesh) {
 }
 
 /// A WorkloadEntry with our Pod's address, and a Service of the tenant's that means it: Istio takes the Service for the Pod's,
-/// and its HTTP port may become one of TCP, without a filter. The policies refuse everybody then.
+/// and its HTTP port becomes one of TCP, without a filter. The policies refuse everybody then: the MCP gateway hears nobody.
 pub(crate) async fn a_workload_entry_with_our_pods_address_makes_nobody_anybody(mesh: &Mesh) {
     if mesh.waypoint.is_some() {
         return; // there is no sidecar that it could take
@@ -97,6 +97,20 @@ pub(crate) async fn a_workload_entry_with_our_pods_address_makes_nobody_anybody(
     objects.push(taking(&json!({"istio": "mcp-ingress"}), SEEN, None));
     mesh.world.cluster.apply(&objects);
     istiod_has_seen_the_last(mesh).await;
+    // A proxy that connects anew is told what the entry makes of it.
+    mesh.world.restart_istiod().await;
+    eventually("the MCP gateway's port is none of HTTP", SLOW, async || {
+        let managers = mesh.gateway.connection_managers();
+        let mut chains = managers.iter().map(|(_, chain, _)| chain);
+        (!chains.any(|chain| chain.ends_with("_4444"))).then_some(())
+    })
+    .await;
+    for caller in [mesh.alice(), mesh.agent(), mesh.intruder()] {
+        // Not the MCP gateway's answer: the sidecar has closed the connection.
+        let answer = caller.gets(503).await;
+        let body = String::from_utf8_lossy(&answer.body);
+        assert!(body.contains("connection termination"), "{body}");
+    }
     objects.iter().for_each(|object| mesh.take_out(object));
     // It does not always forget the entry by itself.
     mesh.world.restart_istiod().await;

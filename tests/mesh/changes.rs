@@ -230,13 +230,14 @@ pub(crate) async fn a_restart_of_istiod_changes_nobody(mesh: &Mesh) {
 }
 
 /// The newer form of the same plugins is applied beside the older, and the older is deleted.
-#[tokio::test]
-async fn from_wasm_plugins_to_traffic_extensions_nobody_is_anybody_else() {
-    let mesh = Mesh::of("sidecar", ISTIO_1_31).await;
-    let forgers = [mesh.alice().forging(), mesh.agent().forging()];
-    let newer = Manifests::with("traffic-extension/sidecar", &[]);
+async fn nobody_is_anybody_else_with_the_newer_form_of(overlay: &'static str, newer: &'static str) {
+    let mesh = Mesh::of(overlay, ISTIO_1_31).await;
+    let alice = mesh.alice().forging();
+    let agent = mesh.agent().forging();
+    let intruder = mesh.intruder().forging();
+    let newer = Manifests::with(newer, &[]);
     let mut extensions: Vec<_> = newer.of_kind("TrafficExtension").cloned().collect();
-    assert_eq!(extensions.len(), 2);
+    assert_eq!(extensions.len(), mesh.plugin_namespaces().len());
     mesh.world.use_image(&mut extensions, &mesh.image);
     mesh.world.cluster.apply(&extensions);
     for namespace in mesh.plugin_namespaces() {
@@ -247,9 +248,29 @@ async fn from_wasm_plugins_to_traffic_extensions_nobody_is_anybody_else() {
             .await;
     }
     people::each_is_who_the_certificate_says(&mesh);
-    let [alice, agent] = forgers;
+    order::each_connection_manager_has_its_lines_in_order(&mesh);
     alice.was_always(ALICE);
-    agent.was_always(AGENT);
+    if mesh.has_second_filter() {
+        agent.was_always(AGENT);
+    } else {
+        agent.was_refused();
+    }
+    intruder.was_refused();
+}
+
+#[tokio::test]
+async fn from_wasm_plugins_to_traffic_extensions_nobody_is_anybody_else() {
+    nobody_is_anybody_else_with_the_newer_form_of("sidecar", "traffic-extension/sidecar").await;
+}
+
+#[tokio::test]
+async fn from_a_wasm_plugin_of_the_ingress_to_a_traffic_extension_nobody_is_anybody_else() {
+    nobody_is_anybody_else_with_the_newer_form_of("gateway", "traffic-extension/gateway").await;
+}
+
+#[tokio::test]
+async fn from_wasm_plugins_of_a_waypoint_to_traffic_extensions_nobody_is_anybody_else() {
+    nobody_is_anybody_else_with_the_newer_form_of("waypoint", "traffic-extension/waypoint").await;
 }
 
 /// The control plane first, then the proxies, then the component is taken out. And the other order: it is taken out while

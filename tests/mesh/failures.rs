@@ -11,7 +11,7 @@ use crate::plugin::{configuration, wasm};
 use crate::pod::{Plan, Pod};
 
 /// Who asks the proxy with the filter of this namespace, and who that is.
-fn caller(mesh: &Mesh, namespace: &str) -> (Caller, &'static str) {
+pub(crate) fn caller(mesh: &Mesh, namespace: &str) -> (Caller, &'static str) {
     match namespace {
         "mcp-ingress" => (mesh.alice(), ALICE),
         _ => (mesh.agent(), AGENT),
@@ -60,7 +60,7 @@ pub(crate) async fn a_refused_configuration_leaves_the_old_one(mesh: &Mesh) {
     }
 }
 
-fn filtered<'a>(mesh: &'a Mesh, namespace: &str) -> &'a Pod {
+pub(crate) fn filtered<'a>(mesh: &'a Mesh, namespace: &str) -> &'a Pod {
     let pods = mesh.filtered().into_iter();
     let mut of_namespace = pods.filter(|pod| pod.namespace == namespace);
     of_namespace.next().unwrap()

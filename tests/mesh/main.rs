@@ -63,6 +63,7 @@ mod envoy_gateway;
 mod failures;
 mod gateway_api;
 mod lines;
+mod login;
 mod order;
 mod overlays;
 mod people;

@@ -3,7 +3,8 @@
 use crate::overlay::Mesh;
 use crate::release::{ISTIO_1_30, ISTIO_1_31, Release};
 use crate::{
-    admission, attack, changes, doctor, failures, lines, order, people, played, rows, tenants,
+    admission, attack, changes, doctor, failures, lines, login, order, people, played, rows,
+    tenants,
 };
 
 async fn holds(overlay: &'static str, release: Release) {
@@ -52,6 +53,7 @@ async fn holds(overlay: &'static str, release: Release) {
     claim!(failures::a_refused_configuration_leaves_the_old_one(&mesh).await);
     claim!(admission::admission_refuses_a_gateway_that_takes_our_pods(&mesh).await);
     claim!(failures::a_registry_that_was_away_is_healed_by_a_touch_of_the_plugin(&mesh).await);
+    claim!(login::a_registry_that_asks_for_a_login_needs_a_realm_that_is_a_url(&mesh).await);
     claim!(failures::a_module_in_an_image_volume_needs_no_registry(&mesh).await);
     claim!(changes::a_new_ingress_that_may_not_read_its_secret_lets_nobody_in(&mesh).await);
 }

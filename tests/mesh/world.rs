@@ -202,6 +202,11 @@ impl World {
         self.registry.stop();
     }
 
+    /// The same images where a login is asked for, until the value is dropped.
+    pub(crate) async fn start_registry_with_login(&self, realm: &str) -> Process {
+        self.registry.start_with_login(&self.network, realm).await
+    }
+
     /// Into the registry, under this tag; URL and digest, as `istio/image/image.yaml` wants them.
     pub(crate) fn push(&self, image: &tools::Image, tag: &str) -> (String, String) {
         self.registry.push(&self.network, image, tag)
