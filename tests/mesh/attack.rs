@@ -106,10 +106,10 @@ pub(crate) async fn a_workload_entry_with_our_pods_address_makes_nobody_anybody(
     })
     .await;
     for caller in [mesh.alice(), mesh.agent(), mesh.intruder()] {
-        // Not the MCP gateway's answer: the sidecar has closed the connection.
+        // Not the MCP gateway's answer: its sidecar closes the connection, and the proxy that asked says so.
         let answer = caller.gets(503).await;
         let body = String::from_utf8_lossy(&answer.body);
-        assert!(body.contains("connection termination"), "{body}");
+        assert!(body.contains("upstream connect error"), "{body}");
     }
     objects.iter().for_each(|object| mesh.take_out(object));
     // It does not always forget the entry by itself.
