@@ -177,16 +177,17 @@ fn what_is_pushed_is_signed_by_its_digest_and_its_bill_attested() {
     let reference = "registry.example.com:5000/mtls-identity:0.2.0";
     let mut script = image_script(&module, &layout);
     let script = script.env("PATH", &path).env("COSIGN_KEY", "release.key");
+    let script = script.env("COSIGN_OPTIONS", "--tlog-upload=false -a from=here");
     output(script.args(["--sbom", "--sign", reference]));
     let (digest, _) = manifest(&layout);
     let bill = folder.path().join("layout.cdx.json");
     let image = format!("registry.example.com:5000/mtls-identity@sha256:{digest}");
     let asked = fs::read_to_string(folder.path().join("asked")).unwrap();
-    let signed = format!("cosign sign --yes --key release.key {image}\n");
+    let options = "--yes --key release.key --tlog-upload=false -a from=here";
+    let signed = format!("cosign sign {options} {image}\n");
     let bill_path = bill.display();
-    let attested = format!(
-        "cosign attest --yes --key release.key --type cyclonedx --predicate {bill_path} {image}\n"
-    );
+    let attested =
+        format!("cosign attest {options} --type cyclonedx --predicate {bill_path} {image}\n");
     assert!(asked.ends_with(&format!("{signed}{attested}")), "{asked}");
     // No path of this machine is in it, and nothing stays in the source.
     let bill = json(&fs::read(bill).unwrap());
