@@ -85,7 +85,7 @@ impl<'a> Signed<'a> {
         let value = signature.contents().strip_prefix(&[0])?;
         let mut numbers = Element::only(value)
             .ok()?
-            .expect(Tag::Sequence)
+            .of_type(Tag::Sequence)
             .ok()?
             .children();
         let r = number(numbers.require(Tag::Integer).ok()?.contents())?;

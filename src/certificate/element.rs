@@ -76,7 +76,7 @@ impl<'a> Element<'a> {
     }
 
     /// This element, if it is of that type.
-    pub(super) fn expect(self, expected: Tag) -> Result<Self, DerError> {
+    pub(super) fn of_type(self, expected: Tag) -> Result<Self, DerError> {
         let found = self.identifier();
         let is_expected = self.universal() == Some(expected);
         let error = DerError::Tag { expected, found };
@@ -99,7 +99,7 @@ impl<'a> Elements<'a> {
     pub(super) fn require(&mut self, expected: Tag) -> Result<Element<'a>, DerError> {
         self.next()
             .ok_or(DerError::Missing(expected))??
-            .expect(expected)
+            .of_type(expected)
     }
 
     /// The next element, if it is the one that is asked for.

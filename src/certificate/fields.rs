@@ -35,7 +35,7 @@ impl<'a> Fields<'a> {
     /// Finds the fields of a certificate, all of whose bytes these are. What is in the public key, the algorithms, the
     /// signature and the extensions of other kinds is not looked at.
     pub(super) fn read(der: &'a [u8]) -> Result<Self, CertificateError> {
-        let mut certificate = Element::only(der)?.expect(Tag::Sequence)?.children();
+        let mut certificate = Element::only(der)?.of_type(Tag::Sequence)?.children();
         let mut tbs = certificate.require(Tag::Sequence)?.children();
         let _signature_algorithm = certificate.require(Tag::Sequence)?;
         let _signature_value = certificate.require(Tag::BitString)?;
@@ -93,14 +93,14 @@ fn validity(validity: &Element<'_>) -> Result<(Timestamp, Timestamp), Certificat
 
 /// The value of the subjectAltName among the extensions. Of the others, only that they are extensions is checked.
 fn subject_alt_name<'a>(extensions: &Element<'a>) -> Result<Option<&'a [u8]>, CertificateError> {
-    let extensions = Element::only(extensions.contents())?.expect(Tag::Sequence)?;
+    let extensions = Element::only(extensions.contents())?.of_type(Tag::Sequence)?;
     let count = extensions.children().count();
     if count > MAXIMUM_EXTENSIONS {
         return Err(CertificateError::TooManyExtensions(count));
     }
     let mut found = None;
     for extension in extensions.children() {
-        let mut fields = extension?.expect(Tag::Sequence)?.children();
+        let mut fields = extension?.of_type(Tag::Sequence)?.children();
         let kind = fields.require(Tag::Oid)?.contents();
         let _critical = fields.optional(|it| it.universal() == Some(Tag::Boolean))?;
         let value = fields.require(Tag::OctetString)?.contents();

@@ -8,15 +8,15 @@ use std::sync::OnceLock;
 
 use sha2::{Digest, Sha256};
 
-use super::attribute_type::AttributeType;
 use super::ecdsa_twin::Twins;
 use super::error::CertificateError;
 use super::fields::Fields;
-use super::name::{AttributeValue, DistinguishedName, NameError};
+use super::names::{
+    AttributeType, AttributeValue, DistinguishedName, GeneralName, NameError, SpiffeId,
+    SubjectAltName, SubjectAltNameError, contents_of,
+};
 use super::pem;
 use super::serial_number::SerialNumber;
-use super::spiffe::SpiffeId;
-use super::subject_alt_name::{self, GeneralName, SubjectAltName, SubjectAltNameError};
 use super::timestamp::Timestamp;
 
 /// The longest certificate that is read, in bytes of DER.
@@ -150,7 +150,7 @@ impl PeerCertificate {
     pub fn general_names(&self, kind: GeneralName) -> Vec<&[u8]> {
         let fields = Fields::read(&self.der).ok();
         let names = fields.and_then(|fields| fields.subject_alt_name);
-        let names = names.and_then(|names| subject_alt_name::contents_of(names, kind));
+        let names = names.and_then(|names| contents_of(names, kind));
         names.unwrap_or_default()
     }
 

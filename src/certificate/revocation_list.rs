@@ -11,7 +11,7 @@ use x509_parser::oid_registry::{
 use x509_parser::prelude::FromDer;
 use x509_parser::revocation_list::{CertificateRevocationList, RevokedCertificate};
 
-use super::name::{ComparableName, DistinguishedName};
+use super::names::{ComparableName, DistinguishedName};
 use super::serial_number::SerialNumber;
 use super::timestamp::Timestamp;
 

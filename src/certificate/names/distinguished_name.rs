@@ -6,7 +6,7 @@ use thiserror::Error;
 use x509_parser::asn1_rs::Tag;
 
 use super::attribute_type::AttributeType;
-use super::element::{DerError, Element};
+use crate::certificate::element::{DerError, Element};
 
 /// The most attributes of a name: certificates are kept for their connections, and a name of thousands of
 /// empty attributes would be a hundred times its DER.
@@ -120,13 +120,13 @@ pub(super) struct Attribute {
 
 impl Attribute {
     fn read(element: Element<'_>) -> Result<Self, NameError> {
-        let mut fields = element.expect(Tag::Sequence)?.children();
+        let mut fields = element.of_type(Tag::Sequence)?.children();
         let kind = fields.next().ok_or(NameError::NotTypeAndValue)??;
         let value = fields.next().ok_or(NameError::NotTypeAndValue)??;
         if fields.next().is_some() {
             return Err(NameError::NotTypeAndValue);
         }
-        let kind = kind.expect(Tag::Oid)?.contents();
+        let kind = kind.of_type(Tag::Oid)?.contents();
         Ok(Self {
             kind: AttributeType::from_der_contents(kind).ok_or(NameError::MalformedType)?,
             value: AttributeValue::read(&value)?,
@@ -172,7 +172,7 @@ impl DistinguishedName {
     /// # Errors
     /// [`NameError`] names the rule of RFC 5280 section 4.1.2.4 that is broken.
     pub fn from_der(der: &[u8]) -> Result<Self, NameError> {
-        let name = Element::only(der)?.expect(Tag::Sequence)?;
+        let name = Element::only(der)?.of_type(Tag::Sequence)?;
         // Counted first: the attributes are read only of a name of bearable size.
         let attributes_of = |relative: Element<'_>| relative.children().count();
         let count = name.children().flatten().map(attributes_of).sum();
@@ -216,7 +216,7 @@ impl DistinguishedName {
 
 fn relative_distinguished_name(element: Element<'_>) -> Result<Vec<Attribute>, NameError> {
     let attributes: Vec<_> = element
-        .expect(Tag::Set)?
+        .of_type(Tag::Set)?
         .children()
         .map(|attribute| Attribute::read(attribute?))
         .collect::<Result<_, _>>()?;

@@ -6,10 +6,10 @@ use thiserror::Error;
 use x509_parser::asn1_rs::Tag;
 
 use super::attribute_type::AttributeType;
-use super::element::{DerError, Element};
+use crate::certificate::element::{DerError, Element};
 
 /// The most names of a subjectAltName.
-pub(super) const MAXIMUM_NAMES: usize = 1024;
+const MAXIMUM_NAMES: usize = 1024;
 
 /// Why a subjectAltName, or the names of one kind in it, cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -48,12 +48,12 @@ pub enum GeneralName {
 
 /// The bytes of all names of a kind in the value of the extension, in the order of the DER, whatever the bytes are. None
 /// for an extension that is not DER: a reader of the whole finds no name in it.
-pub(super) fn contents_of(der: &[u8], kind: GeneralName) -> Option<Vec<&[u8]>> {
+pub(in crate::certificate) fn contents_of(der: &[u8], kind: GeneralName) -> Option<Vec<&[u8]>> {
     let number = match kind {
         GeneralName::Dns => 2,
         GeneralName::Uri => 6,
     };
-    let entries = Element::only(der).ok()?.expect(Tag::Sequence).ok()?;
+    let entries = Element::only(der).ok()?.of_type(Tag::Sequence).ok()?;
     let entries: Vec<_> = entries.children().collect::<Result<_, _>>().ok()?;
     let of_kind = |entry: &&Element<'_>| entry.context_specific() == Some((number, false));
     Some(
@@ -109,7 +109,7 @@ impl OtherName {
     fn upn(&self) -> Option<Result<String, SubjectAltNameError>> {
         let text = || {
             let value = Element::only(&self.value).ok()?;
-            let value = value.expect(Tag::Utf8String).ok()?;
+            let value = value.of_type(Tag::Utf8String).ok()?;
             std::str::from_utf8(value.contents()).ok()
         };
         let upn = || text().ok_or(SubjectAltNameError::UserPrincipalName);
@@ -138,7 +138,7 @@ impl SubjectAltName {
     /// # Errors
     /// [`SubjectAltNameError`] names the rule that is broken, if it concerns the names of all kinds.
     pub fn from_der(der: &[u8]) -> Result<Self, SubjectAltNameError> {
-        let entries = Element::only(der)?.expect(Tag::Sequence)?;
+        let entries = Element::only(der)?.of_type(Tag::Sequence)?;
         let count = entries.children().count();
         if count > MAXIMUM_NAMES {
             return Err(SubjectAltNameError::TooMany(count));

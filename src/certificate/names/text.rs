@@ -6,7 +6,9 @@ use std::fmt::{self, Write};
 use thiserror::Error;
 
 use super::attribute_type::AttributeType;
-use super::name::{Attribute, AttributeValue, ComparableName, ComparableValue, DistinguishedName};
+use super::distinguished_name::{
+    Attribute, AttributeValue, ComparableName, ComparableValue, DistinguishedName,
+};
 use crate::encoding::bytes_of_hex;
 
 /// RFC 4514 in the one form Envoy's own subject string has: last RelativeDistinguishedName first, the
