@@ -5,8 +5,7 @@ use std::rc::Rc;
 
 use thiserror::Error;
 
-use crate::decide::header_text::HeaderText;
-use crate::decide::header_value::{HeaderSource, HeaderValue};
+use crate::decide::header_value::{HeaderSource, HeaderText, HeaderValue};
 use crate::reason::Reason;
 use crate::request::{Fold, HeaderName, MARK, starts_with};
 
@@ -163,7 +162,7 @@ fn with_mark(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decide::header_text::HeaderEncoding;
+    use crate::decide::header_value::HeaderEncoding;
     use crate::identity::Charset;
 
     const FORM: HeaderText = HeaderText {

@@ -2,10 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::identity::find;
 use crate::identity::mapping::MapRule;
 use crate::identity::peer::Peer;
-use crate::identity::source::{IdentityError, InvalidIdentity, MultipleCn, Source};
+use crate::identity::sources::{self, IdentityError, InvalidIdentity, MultipleCn, Source};
 use crate::identity::user::{Charset, User, is_uri};
 
 /// What becomes of a name that no rule of `identity.map` fits.
@@ -113,10 +112,10 @@ impl IdentityRules {
     fn find(&self, source: Source, peer: &Peer) -> Result<Vec<String>, IdentityError> {
         let name = match (source, peer) {
             (Source::Fingerprint, Peer::Certificate(certificate)) => {
-                return Ok(find::fingerprints(certificate));
+                return Ok(sources::fingerprints(certificate));
             }
             (_, Peer::Certificate(certificate)) => {
-                find::name(source, certificate, self.multiple_cn)?
+                sources::name(source, certificate, self.multiple_cn)?
             }
             (Source::Uri | Source::Spiffe, Peer::Principal(id)) => Some(id.to_string()),
             (_, Peer::Principal(_)) => None,

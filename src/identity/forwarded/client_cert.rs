@@ -1,6 +1,6 @@
 //! Client-Cert: the certificate as a Byte Sequence (RFC 9440 section 2.2, RFC 8941 section 3.3.5).
 
-use super::ForwardedError;
+use super::error::ForwardedError;
 use crate::certificate::PeerCertificate;
 use crate::encoding::bytes_of_base64;
 

@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::Sha256Digest;
+use super::hash::Sha256Digest;
 use crate::certificate::{CertificateError, PeerCertificate, pem};
 
 /// The certificate of the direct peer, from the element that this Envoy wrote itself.

@@ -6,8 +6,8 @@
 //! But the certificate stands in the same element, so what Envoy writes of its names is known. Where the text is just
 //! that, the element ends where the text ends, and no name can forge another element.
 
+use super::hash::{certificate, digest_of_hex};
 use super::text::take_quoted;
-use super::{certificate, digest_of_hex};
 use crate::certificate::{GeneralName, PeerCertificate};
 
 /// The client of a header that is one element with a `Cert`, and behind it at most the element that this Envoy wrote of

@@ -7,8 +7,9 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Deserializer;
 
+use super::error::ForwardedError;
 use super::exact::is_own;
-use super::{ForwardedError, certificate, digest_of_hex};
+use super::hash::{certificate, digest_of_hex};
 use crate::certificate::PeerCertificate;
 
 /// An element. Of what is not believed only the keys are read.

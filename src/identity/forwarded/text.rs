@@ -3,7 +3,8 @@
 //! `Cert`, `Chain`, `Subject` and `Issuer` are quoted, `URI` and `DNS` stand as they are in the certificate. Here a name
 //! that could be read as more than a name makes the header ambiguous.
 
-use super::{ForwardedError, Sha256Digest, certificate, digest_of_hex};
+use super::error::ForwardedError;
+use super::hash::{Sha256Digest, certificate, digest_of_hex};
 use crate::certificate::PeerCertificate;
 
 /// The certificate of the client for whom the direct peer speaks: the `Cert` of the element the peer

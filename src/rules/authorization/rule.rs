@@ -6,11 +6,11 @@ use crate::certificate::ComparableName;
 use crate::identity::Identity;
 use crate::request::{McpMessage, RequestHead, RequestPath};
 use crate::rules::action::Action;
-use crate::rules::group::Groups;
-use crate::rules::header_entries::{Entries, HeaderEntries};
+use crate::rules::authorization::group::Groups;
+use crate::rules::authorization::header_entries::{Entries, HeaderEntries};
+use crate::rules::authorization::header_readings::cookie_name;
 use crate::rules::mcp::{Holds, McpCondition, Message};
 use crate::rules::pattern::{PathPattern, Pattern};
-use crate::rules::readings::cookie_name;
 use crate::rules::user_pattern::UserPattern;
 
 /// The values a request's header may have.

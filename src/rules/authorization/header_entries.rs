@@ -6,10 +6,10 @@ use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 use crate::request::RequestHead;
-use crate::rules::pattern::Pattern;
-use crate::rules::readings::{
+use crate::rules::authorization::header_readings::{
     add_pair, add_readings, cookie_name, is_space, trim_latin_1, without_space_at_equals,
 };
+use crate::rules::pattern::Pattern;
 
 /// The most entries of a header that are compared. With more of them a deny rule fits and an allow rule does not.
 pub const MAXIMUM_ENTRIES: usize = 64;
@@ -221,7 +221,7 @@ fn is_one_value(entry: &[u8], pattern: &Pattern) -> bool {
 mod tests {
     use super::*;
     use crate::request::write_map;
-    use crate::rules::readings::is_caseless;
+    use crate::rules::authorization::header_readings::is_caseless;
 
     fn patterns(texts: &[&str]) -> Vec<Pattern> {
         let parse = |text: &&str| Pattern::parse(text).unwrap();

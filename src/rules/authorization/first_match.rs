@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use crate::identity::Identity;
 use crate::rules::action::Action;
-use crate::rules::group::Groups;
+use crate::rules::authorization::group::Groups;
+use crate::rules::authorization::header_readings::is_caseless;
+use crate::rules::authorization::rule::{Question, RequestHeaders, Rule};
 use crate::rules::mcp::{Holds, McpCondition};
 use crate::rules::pattern::Pattern;
-use crate::rules::readings::is_caseless;
-use crate::rules::rule::{Question, RequestHeaders, Rule};
 
 /// The rules and what happens where none matches.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,11 +127,11 @@ impl RulesOfClient {
 mod tests {
     use super::*;
     use crate::request::{McpMessage, RequestHead, RequestPath, lowercase_work, write_map};
-    use crate::rules::header_entries::MAXIMUM_ENTRIES;
+    use crate::rules::authorization::header_entries::MAXIMUM_ENTRIES;
+    use crate::rules::authorization::rule::HeaderCondition;
     use crate::rules::mcp::Message;
     use crate::rules::pattern::PathPattern;
     use crate::rules::pattern::work;
-    use crate::rules::rule::HeaderCondition;
 
     /// A thousand rules of one kind, none of which matches any request of the tests.
     fn rules(action: Action, rule: impl Fn(usize) -> Rule) -> Authorization {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::certificate::pem;
 use crate::certificate::{AttributeType, AttributeValue, DistinguishedName};
 use crate::certificate::{PeerCertificate, SubjectAltName, SubjectAltNameError};
-use crate::decide::header_text::HeaderText;
+use crate::decide::header_value::text::HeaderText;
 use crate::encoding::{base64, hex};
 use crate::identity::Identity;
 use crate::identity::Peer;

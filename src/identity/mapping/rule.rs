@@ -1,11 +1,11 @@
-//! `identity.map`: from the name in a certificate to the user a gateway knows.
+//! One rule of `identity.map`, and the user that it makes of a name.
 
 use std::fmt;
 
 use thiserror::Error;
 
 use crate::certificate::{SpiffeId, SpiffeIdError};
-use crate::identity::template::{
+use crate::identity::mapping::template::{
     MappingError, Token, example, first_character, parse_from, parse_to,
 };
 use crate::identity::user::{Charset, User, UserError, is_uri};
