@@ -7,7 +7,9 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 mod cli;
 
-use cli::{Finished, check, doctor, explain, inspect, pages, pin, revoke, schema, verify};
+use cli::{
+    Check, Completions, Doctor, Explain, Finished, Inspect, Man, Pin, Revoke, Schema, Verify,
+};
 
 /// Looks at certificates and configurations as the filter in Envoy would.
 #[derive(Debug, Parser)]
@@ -20,25 +22,25 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Loads configurations as the filter would, and shows every error with its line.
-    Check(check::Check),
+    Check(Check),
     /// Names the holes around the filter in what Envoy, Istio or Envoy Gateway is told.
-    Doctor(doctor::Doctor),
+    Doctor(Doctor),
     /// Shows the decision the filter would take, and why.
-    Explain(explain::Explain),
+    Explain(Explain),
     /// Shows what the filter reads in a certificate.
-    Inspect(inspect::Inspect),
+    Inspect(Inspect),
     /// Prints the two pins of each certificate.
-    Pin(pin::Pin),
+    Pin(Pin),
     /// Turns a CRL, its signature checked, into entries of `revoked`, which also end who is connected already.
-    Revoke(revoke::Revoke),
+    Revoke(Revoke),
     /// Rebuilds the module from this source, and compares it with the one in an image.
-    Verify(verify::Verify),
+    Verify(Verify),
     /// Prints the JSON Schema of the plugin configuration, for editors.
-    Schema(schema::Schema),
+    Schema(Schema),
     /// Prints the completions for a shell.
-    Completions(pages::Completions),
+    Completions(Completions),
     /// Prints a page for man(1).
-    Man(pages::Man),
+    Man(Man),
 }
 
 fn main() -> ExitCode {

@@ -8,9 +8,10 @@ use mtls_identity::doctor::{Document, Finding, Report, Severity, examine};
 use mtls_identity::encoding::visible;
 use serde_json::{Value, json};
 
-use super::text_file::TextFile;
+use super::files;
+use super::files::TextFile;
+use super::finished::Finished;
 use super::time::{moment, now};
-use super::{Finished, input};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -44,7 +45,7 @@ impl Doctor {
     }
 
     fn examine(&self) -> Result<Finished, String> {
-        input::check_standard_input(&self.files)?;
+        files::check_standard_input(&self.files)?;
         let now = self.at.map_or_else(now, Ok)?;
         let files = self.files.iter().map(|path| TextFile::read(path));
         let files = files.collect::<Result<Vec<_>, _>>()?;

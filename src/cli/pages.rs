@@ -3,7 +3,7 @@
 use clap::Command;
 use clap_complete::Shell;
 
-use super::Finished;
+use super::finished::Finished;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:

@@ -2,7 +2,7 @@
 
 use mtls_identity::config::Configuration;
 
-use super::Finished;
+use super::finished::Finished;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:

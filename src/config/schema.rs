@@ -11,7 +11,7 @@ use schemars::transform::transform_subschemas;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
-use super::Configuration;
+use super::configuration::Configuration;
 use super::document::{Document, LimitSection, QuotaSection};
 use super::strict::Members;
 

@@ -11,8 +11,8 @@ use mtls_identity::encoding::{base64, hex};
 use mtls_identity::identity::Peer;
 use std::rc::Rc;
 
-use super::configurations;
-use super::{Finished, input};
+use crate::cli::finished::Finished;
+use crate::cli::{configurations, files};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
@@ -40,14 +40,14 @@ struct Row {
 
 impl Pin {
     pub(crate) fn run(&self) -> Result<Finished, String> {
-        input::check_standard_input(self.config.iter().chain(&self.certificates))?;
+        files::check_standard_input(self.config.iter().chain(&self.certificates))?;
         let configuration = configurations::one_or_default(self.config.as_deref())?;
         let mut rows = Vec::new();
         let mut notes = Vec::new();
         for path in &self.certificates {
-            let (certificate, note) = input::certificate(path)?;
+            let (certificate, note) = files::certificate(path)?;
             notes.extend(note);
-            rows.push(Row::new(input::name(path), certificate, &configuration));
+            rows.push(Row::new(files::name(path), certificate, &configuration));
         }
         let output = match self.json {
             true => self.piece(&rows)?,

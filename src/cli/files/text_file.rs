@@ -11,12 +11,12 @@ use super::input;
 
 /// The text of a file.
 #[derive(Debug)]
-pub(super) struct TextFile {
+pub(in crate::cli) struct TextFile {
     /// What messages call it.
-    pub(super) name: String,
-    pub(super) text: String,
+    pub(in crate::cli) name: String,
+    pub(in crate::cli) text: String,
     /// Whether it is JSON, and not YAML.
-    pub(super) is_json: bool,
+    pub(in crate::cli) is_json: bool,
 }
 
 impl TextFile {
@@ -24,7 +24,7 @@ impl TextFile {
     ///
     /// # Errors
     /// One line for a file that cannot be read or is no text.
-    pub(super) fn read(path: &Path) -> Result<Self, String> {
+    pub(in crate::cli) fn read(path: &Path) -> Result<Self, String> {
         let name = input::name(path);
         let text = String::from_utf8(input::read(path)?);
         let text = text.map_err(|_| format!("{name}: this is not UTF-8"))?;
@@ -37,7 +37,7 @@ impl TextFile {
     }
 
     /// Whether there is nothing in the file.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::cli) fn is_empty(&self) -> bool {
         self.text.trim().is_empty()
     }
 
@@ -45,7 +45,7 @@ impl TextFile {
     ///
     /// # Errors
     /// One line, with the place.
-    pub(super) fn documents(&self) -> Result<Vec<Value>, String> {
+    pub(in crate::cli) fn documents(&self) -> Result<Vec<Value>, String> {
         match self.is_json {
             true => self.json_document().map(|value| vec![value]),
             false => self.yaml_documents(),
@@ -83,7 +83,7 @@ impl TextFile {
     }
 
     /// The place of a value in a document, or of what it is missing in.
-    pub(super) fn place(&self, document: usize, steps: &[Step]) -> Option<Place> {
+    pub(in crate::cli) fn place(&self, document: usize, steps: &[Step]) -> Option<Place> {
         let lengths = (0..=steps.len()).rev();
         lengths
             .into_iter()
@@ -108,7 +108,7 @@ impl TextFile {
     }
 
     /// `FILE:LINE:COLUMN: message`.
-    pub(super) fn line(&self, place: Option<Place>, message: &str) -> String {
+    pub(in crate::cli) fn line(&self, place: Option<Place>, message: &str) -> String {
         match place {
             Some(Place { line, column }) => format!("{}:{line}:{column}: {message}", self.name),
             None => format!("{}: {message}", self.name),

@@ -10,8 +10,9 @@ use mtls_identity::certificate::{
 use mtls_identity::config::Configuration;
 use serde_json::{Map, Value, json};
 
-use super::time::{moment, now};
-use super::{Finished, configurations, input};
+use crate::cli::finished::Finished;
+use crate::cli::time::{moment, now};
+use crate::cli::{configurations, files};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -40,7 +41,7 @@ pub(crate) struct Revoke {
 
 impl Revoke {
     pub(crate) fn run(&self) -> Result<Finished, String> {
-        input::check_standard_input([&self.crl, &self.ca].into_iter().chain(&self.config))?;
+        files::check_standard_input([&self.crl, &self.ca].into_iter().chain(&self.config))?;
         let configuration = match &self.config {
             Some(path) => configurations::one_as_json(path)?,
             None => Map::new(),
@@ -50,7 +51,7 @@ impl Revoke {
         let count = list.serials.len();
         let note = format!(
             "{}: {count} {} of {}; the next list is due at {}",
-            input::name(&self.crl),
+            files::name(&self.crl),
             if count == 1 {
                 "serial number"
             } else {
@@ -73,18 +74,18 @@ impl Revoke {
 
     /// The list, verified.
     fn list(&self, now: Timestamp) -> Result<RevocationList, String> {
-        let der = input::der_blocks(&self.crl, "X509 CRL")?;
+        let der = files::der_blocks(&self.crl, "X509 CRL")?;
         let [der] = der.as_slice() else {
             return Err(format!(
                 "{}: found {} CRLs, expected one",
-                input::name(&self.crl),
+                files::name(&self.crl),
                 der.len()
             ));
         };
         let named =
-            |path: &Path, error: RevocationListError| format!("{}: {error}", input::name(path));
+            |path: &Path, error: RevocationListError| format!("{}: {error}", files::name(path));
         let mut error = RevocationListError::OtherIssuer;
-        for authority in input::der_blocks(&self.ca, "CERTIFICATE")? {
+        for authority in files::der_blocks(&self.ca, "CERTIFICATE")? {
             let list = UnverifiedList::read(der).map_err(|error| named(&self.crl, error))?;
             match list.verify(&authority, now) {
                 Ok(list) => return Ok(list),

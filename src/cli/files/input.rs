@@ -74,7 +74,7 @@ pub(crate) fn certificate(path: &Path) -> Result<(PeerCertificate, Option<String
 ///
 /// # Errors
 /// One line that begins with the file.
-pub(super) fn der_blocks(path: &Path, label: &str) -> Result<Vec<Vec<u8>>, String> {
+pub(crate) fn der_blocks(path: &Path, label: &str) -> Result<Vec<Vec<u8>>, String> {
     let bytes = read(path)?;
     let file = name(path);
     if bytes.first() == Some(&0x30) {

@@ -1,16 +1,35 @@
 //! The sections `rate_limit` and `mcp`, built.
 
-use super::build::{Builder, top, user_pattern};
-use super::document::{
+use super::builder::{Builder, top, user_pattern};
+use super::values;
+use crate::config::document::{
     LimitSection, McpBodySection, McpLimitSection, McpSection, QuotaSection, RateLimitSection,
 };
-use super::place::Path;
-use super::values;
+use crate::config::place::Path;
 use crate::limit::{Limit, McpLimit, Quota, Rate, RateLimits};
-use crate::rules::{McpRules, PathPattern};
+use crate::rules::{Authorization, McpRules, PathPattern};
 
 impl Builder {
-    pub(super) fn rate_limits(&mut self, section: RateLimitSection) -> RateLimits {
+    /// Both sections. Rules and limits for messages need paths whose bodies are read.
+    pub(super) fn mcp_and_limits(
+        &mut self,
+        mcp: McpBodySection,
+        limits: RateLimitSection,
+        authorization: Option<&Authorization>,
+    ) -> (McpRules, RateLimits) {
+        let mcp = self.mcp_rules(mcp);
+        if let Some(authorization) = authorization {
+            self.check_mcp(authorization, &mcp);
+        }
+        let limits = self.rate_limits(limits);
+        if !limits.mcp.is_empty() && mcp.paths.is_empty() {
+            let path = top("rate_limit").key("mcp");
+            self.error(&path, "needs \"mcp.paths\": no body is read without");
+        }
+        (mcp, limits)
+    }
+
+    fn rate_limits(&mut self, section: RateLimitSection) -> RateLimits {
         let RateLimitSection {
             default,
             identities,
@@ -40,7 +59,7 @@ impl Builder {
         }
     }
 
-    pub(super) fn mcp_rules(&mut self, section: McpBodySection) -> McpRules {
+    fn mcp_rules(&mut self, section: McpBodySection) -> McpRules {
         let McpBodySection { paths, max_body } = section;
         let path = top("mcp");
         let paths = self.list(&path.key("paths"), paths, PathPattern::try_from);

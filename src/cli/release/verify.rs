@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::Finished;
 use super::layout::{Image, sha256};
+use crate::cli::finished::Finished;
 
 #[derive(Debug, clap::Args)]
 #[command(

@@ -9,10 +9,11 @@ use mtls_identity::identity::Peer;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::public_key::PublicKey;
 
-use super::certificate_report::Report;
-use super::text::quoted;
-use super::time::now;
-use super::{Finished, configurations, input};
+use super::report::Report;
+use crate::cli::finished::Finished;
+use crate::cli::text::quoted;
+use crate::cli::time::now;
+use crate::cli::{configurations, files};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
@@ -31,9 +32,9 @@ pub(crate) struct Inspect {
 
 impl Inspect {
     pub(crate) fn run(&self) -> Result<Finished, String> {
-        input::check_standard_input(self.config.iter().chain([&self.certificate]))?;
+        files::check_standard_input(self.config.iter().chain([&self.certificate]))?;
         let configuration = configurations::one_or_default(self.config.as_deref())?;
-        let (certificate, note) = input::certificate(&self.certificate)?;
+        let (certificate, note) = files::certificate(&self.certificate)?;
         let report = Report::of(&Rc::new(certificate), &configuration);
         let output = match self.json {
             true => {

@@ -6,7 +6,7 @@ use mtls_identity::identity::{IdentityRules, Source, is_email, is_host_name, is_
 use mtls_identity::rules::{Action, Rule};
 use serde_json::Value;
 
-use super::configurations::{Complaint, ConfigurationFile, Found};
+use super::file::{Complaint, ConfigurationFile, Found};
 
 /// Headers that the gateway or a proxy reads for itself, so that a value of a certificate breaks it.
 const OF_OTHERS: [&str; 4] = ["authorization", "content-type", "cookie", "accept"];

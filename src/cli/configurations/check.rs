@@ -2,17 +2,17 @@
 
 use std::path::PathBuf;
 
-use mtls_identity::certificate::ComparableName;
 use mtls_identity::config::{Configuration, Step};
 use mtls_identity::doctor::{Finding, Rule, examine_objects};
-use mtls_identity::rules::{Action, Revocations, TokenBinding};
-use serde_json::Value;
+use mtls_identity::rules::TokenBinding;
 
-use super::configurations::{Complaint, ConfigurationFile, Found};
-use super::doctor::{documents_of, line_of};
-use super::text_file::TextFile;
+use super::file::{Complaint, ConfigurationFile, Found};
+use super::summary::summary;
 use super::warnings::warnings;
-use super::{Finished, input};
+use crate::cli::doctor::{documents_of, line_of};
+use crate::cli::files;
+use crate::cli::files::TextFile;
+use crate::cli::finished::Finished;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -36,7 +36,7 @@ pub(crate) struct Check {
 
 impl Check {
     pub(crate) fn run(&self) -> Finished {
-        if let Err(line) = input::check_standard_input(&self.files) {
+        if let Err(line) = files::check_standard_input(&self.files) {
             return Finished::failed(2, line);
         }
         let mut finished = Finished::default();
@@ -144,68 +144,4 @@ fn line(finding: &Finding, files: &[TextFile]) -> String {
         path, found, rule, ..
     } = finding;
     format!("{place}: warning: {object}: {path}: {found} ({rule}, see `mtls-identity doctor`)")
-}
-
-/// How many numbers are revoked. Those of an issuer are kept under its name in either order.
-fn revoked_serials(revoked: &Revocations) -> usize {
-    let names = revoked.serials.iter().map(|(name, numbers)| {
-        let reversed: ComparableName = name.iter().rev().cloned().collect();
-        let is_twice = reversed != *name && revoked.serials.get(&reversed) == Some(numbers);
-        numbers.len() * if is_twice { 1 } else { 2 }
-    });
-    names.sum::<usize>() / 2
-}
-
-/// What a configuration does, in a few words.
-fn summary(configuration: &Configuration, json: &str) -> String {
-    let policy = &configuration.filter.policy;
-    let mut parts = Vec::new();
-    let mut count = |number: usize, one: &str, several: &str| match number {
-        0 => {}
-        1 => parts.push(format!("1 {one}")),
-        _ => parts.push(format!("{number} {several}")),
-    };
-    count(policy.pins.pins.len(), "user pinned", "users pinned");
-    count(
-        policy.revoked.fingerprints.len(),
-        "certificate revoked",
-        "certificates revoked",
-    );
-    count(
-        revoked_serials(&policy.revoked),
-        "serial number revoked",
-        "serial numbers revoked",
-    );
-    count(
-        policy.pins.required.len(),
-        "user must be pinned",
-        "users must be pinned",
-    );
-    if policy.pins.required_of_all {
-        parts.push("every user must be pinned".to_owned());
-    }
-    if let Some(authorization) = &policy.authorization {
-        let default = match authorization.default() {
-            Action::Allow => "default allow",
-            Action::Deny => "default deny",
-        };
-        let rules = authorization.rules().len();
-        let name = if rules == 1 { "rule" } else { "rules" };
-        parts.push(format!("{rules} {name} ({default})"));
-    }
-    let value: Value = serde_json::from_str(json).unwrap_or_default();
-    let rate = value
-        .pointer("/rate_limit/default/rate")
-        .and_then(Value::as_str);
-    parts.extend(rate.map(|rate| format!("limit {rate}")));
-    if rate.is_none() && configuration.filter.limits.is_anybody_limited() {
-        parts.push("some are limited".to_owned());
-    }
-    if !policy.observe.is_empty() {
-        parts.push("some checks only observed".to_owned());
-    }
-    match parts.is_empty() {
-        true => "every user may do everything".to_owned(),
-        false => parts.join(", "),
-    }
 }

@@ -8,7 +8,7 @@ use mtls_identity::reason::Reason;
 use mtls_identity::request::RequestHead;
 use mtls_identity::rules::{Action, Authorization, Groups, Message, Question};
 
-use super::text::quoted;
+use crate::cli::text::quoted;
 
 /// The facts, one a line.
 pub(super) fn because(

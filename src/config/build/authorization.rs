@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
-use super::build::{Builder, header_name, top};
-use super::document::{AuthorizationSection, McpSection, RuleSection};
-use super::place::Path;
-use super::strict::Members;
+use super::builder::{Builder, header_name, top};
 use super::values;
+use crate::config::document::{AuthorizationSection, McpSection, RuleSection};
+use crate::config::place::Path;
+use crate::config::strict::Members;
 use crate::decide::HeaderRules;
 use crate::rules::{
     Action, Authorization, HeaderCondition, McpCondition, McpRules, PathPattern, Pattern, Rule,

@@ -14,8 +14,9 @@ use mtls_identity::rules::Confirmation;
 use serde::Serialize;
 
 use super::because::because;
-use super::time::{moment, now};
-use super::{Finished, configurations, input};
+use crate::cli::finished::Finished;
+use crate::cli::time::{moment, now};
+use crate::cli::{configurations, files};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -66,12 +67,12 @@ impl Explain {
 
     fn explain(&self) -> Result<Finished, String> {
         let files = self.cert.iter().chain(&self.body);
-        input::check_standard_input(files.chain([&self.config]))?;
+        files::check_standard_input(files.chain([&self.config]))?;
         let configuration = configurations::one_or_default(Some(&self.config))?;
         let found = self
             .cert
             .as_deref()
-            .map(input::find_certificate)
+            .map(files::find_certificate)
             .transpose()?;
         let certificate = found
             .as_ref()
@@ -91,7 +92,7 @@ impl Explain {
         let filter = &configuration.filter;
         let client = filter.client(&peer, filter.forwarded(&head).as_deref());
         let now = self.at.map_or_else(now, Ok)?;
-        let body = self.body.as_deref().map(input::read).transpose()?;
+        let body = self.body.as_deref().map(files::read).transpose()?;
         let thumbprint = self.token_thumbprint.as_deref().map(str::as_bytes);
         let token = thumbprint.map(Confirmation::parse).unwrap_or_default();
         let arrival = Arrival { now, token };

@@ -9,7 +9,7 @@ use mtls_identity::encoding::{base64, hex};
 use mtls_identity::identity::{IdentityError, Peer, Source};
 use serde::Serialize;
 
-use super::text::quoted;
+use crate::cli::text::quoted;
 
 /// What the filter reads in a certificate.
 #[derive(Debug, Serialize)]

@@ -6,7 +6,7 @@ use std::path::Path;
 use mtls_identity::config::{Configuration, ConfigurationError, Place, Step};
 use serde_json::{Map, Value};
 
-use super::text_file::TextFile;
+use crate::cli::files::TextFile;
 
 /// A configuration, and where in its file it is.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ pub(super) struct Complaint {
 ///
 /// # Errors
 /// One line a complaint.
-pub(super) fn one_or_default(path: Option<&Path>) -> Result<Configuration, String> {
+pub(in crate::cli) fn one_or_default(path: Option<&Path>) -> Result<Configuration, String> {
     match path {
         Some(path) => one(path).map(|(configuration, _)| configuration),
         None => Configuration::parse(b"{}").map_err(|error| error.to_string()),
@@ -69,7 +69,7 @@ pub(super) fn one_or_default(path: Option<&Path>) -> Result<Configuration, Strin
 ///
 /// # Errors
 /// One line a complaint: a configuration that does not load is none.
-pub(super) fn one_as_json(path: &Path) -> Result<Map<String, Value>, String> {
+pub(in crate::cli) fn one_as_json(path: &Path) -> Result<Map<String, Value>, String> {
     let (_, json) = one(path)?;
     let json = if json.is_empty() { "{}" } else { &json };
     serde_json::from_str(json).map_err(|error| error.to_string())
