@@ -44,6 +44,7 @@ mod limit;
 mod openssl;
 mod properties;
 mod report;
+mod rooms;
 mod rules;
 
 // What the rooms ask of each other.

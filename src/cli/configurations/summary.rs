@@ -2,7 +2,7 @@
 
 use mtls_identity::certificate::ComparableName;
 use mtls_identity::config::Configuration;
-use mtls_identity::rules::{Action, Revocations};
+use mtls_identity::rules::{Action, Authorization, Revocations};
 use serde_json::Value;
 
 /// How many numbers are revoked. Those of an issuer are kept under its name in either order.
@@ -43,28 +43,36 @@ pub(super) fn summary(configuration: &Configuration, json: &str) -> String {
     if policy.pins.required_of_all {
         parts.push("every user must be pinned".to_owned());
     }
-    if let Some(authorization) = &policy.authorization {
-        let default = match authorization.default() {
-            Action::Allow => "default allow",
-            Action::Deny => "default deny",
-        };
-        let rules = authorization.rules().len();
-        let name = if rules == 1 { "rule" } else { "rules" };
-        parts.push(format!("{rules} {name} ({default})"));
-    }
-    let value: Value = serde_json::from_str(json).unwrap_or_default();
-    let rate = value
-        .pointer("/rate_limit/default/rate")
-        .and_then(Value::as_str);
-    parts.extend(rate.map(|rate| format!("limit {rate}")));
-    if rate.is_none() && configuration.filter.limits.is_anybody_limited() {
-        parts.push("some are limited".to_owned());
-    }
+    parts.extend(policy.authorization.as_ref().map(rules));
+    parts.extend(limit(configuration, json));
     if !policy.observe.is_empty() {
         parts.push("some checks only observed".to_owned());
     }
     match parts.is_empty() {
         true => "every user may do everything".to_owned(),
         false => parts.join(", "),
+    }
+}
+
+fn rules(authorization: &Authorization) -> String {
+    let default = match authorization.default() {
+        Action::Allow => "default allow",
+        Action::Deny => "default deny",
+    };
+    let rules = authorization.rules().len();
+    let name = if rules == 1 { "rule" } else { "rules" };
+    format!("{rules} {name} ({default})")
+}
+
+/// The rate that holds for every user; else that there are limits, if there are.
+fn limit(configuration: &Configuration, json: &str) -> Option<String> {
+    let value: Value = serde_json::from_str(json).unwrap_or_default();
+    let rate = value.pointer("/rate_limit/default/rate");
+    match rate.and_then(Value::as_str) {
+        Some(rate) => Some(format!("limit {rate}")),
+        None => {
+            let is_limited = configuration.filter.limits.is_anybody_limited();
+            is_limited.then(|| "some are limited".to_owned())
+        }
     }
 }

@@ -52,7 +52,7 @@ fn examine_proxy(proxy: &Proxy<'_>, now: Timestamp, report: &mut Report) {
     around::check_other_ways(proxy, &chains, report);
     around::check_admin(proxy, report);
     if filters > 0 {
-        version::check(proxy, report);
+        version::check(proxy.version, proxy.bootstrap.as_ref(), report);
     } else if let Some((chain, _)) = chains.first() {
         let found = "no connection manager has the filter";
         let cure = "http_filters: see mtls_identity in envoy/envoy.yaml";

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use super::proxy::Proxy;
 use crate::doctor::finding::{Finding, Report};
 use crate::doctor::node::Node;
 use crate::doctor::rule::Rule;
@@ -101,9 +100,9 @@ const ADVISORIES: [Advisory; 10] = [
     },
 ];
 
-/// What the version of this proxy lacks.
-pub(super) fn check(proxy: &Proxy<'_>, report: &mut Report) {
-    let (Some(version), Some(at)) = (proxy.version, &proxy.bootstrap) else {
+/// What the version of a proxy lacks. A finding about it belongs to `at`.
+pub(super) fn check(version: Option<Version>, at: Option<&Node<'_>>, report: &mut Report) {
+    let (Some(version), Some(at)) = (version, at) else {
         return report.cannot_see("the version of Envoy: give the config dump of the running one");
     };
     let lacking = ADVISORIES
