@@ -73,6 +73,15 @@ impl<'p> Decision<'p> {
         }
     }
 
+    /// Notes the message that the request carries.
+    pub(super) fn note(&mut self, message: McpMessage) {
+        let evidence = match self {
+            Self::Allow(permit) => &mut permit.evidence,
+            Self::Deny(denial) => &mut denial.evidence,
+        };
+        evidence.message = Some(message);
+    }
+
     /// Why the request may not pass; none if it may.
     pub fn reason(&self) -> Option<Reason> {
         match self {
@@ -133,11 +142,6 @@ impl<'p> Permit<'p> {
             Some(checks) => checks.headers.headers.clone(),
             None => rules.anonymous(),
         }
-    }
-
-    /// Notes what the request asks for.
-    pub(super) fn carry(&mut self, message: McpMessage) {
-        self.evidence.message = Some(message);
     }
 
     /// Notes a check that failed and is only observed.

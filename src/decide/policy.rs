@@ -8,11 +8,8 @@ use crate::decide::decision::{Decision, Denial, Evidence, Permit};
 use crate::identity::{DirectPeer, ForwardedHeader, Peer, Validation};
 use crate::identity::{Identity, IdentityRules};
 use crate::reason::Reason;
-use crate::request::RequestHead;
-use crate::request::RequestPath;
-use crate::rules::{Action, Authorization, Question};
-use crate::rules::{Confirmation, Groups, Message, Revocations, RulesOfClient, TokenRules};
-use crate::rules::{Forwarder, PinRules};
+use crate::rules::{Action, Authorization, Forwarder, PinRules, Question};
+use crate::rules::{Confirmation, Groups, Revocations, RulesOfClient, TokenRules};
 use serde::{Deserialize, Serialize};
 
 /// Who vouches that a certificate is the client's own and of a CA that is trusted.
@@ -59,16 +56,10 @@ pub enum Check {
 pub struct Request<'a> {
     /// When the request arrived.
     pub now: Timestamp,
-    /// `:method`.
-    pub method: &'a [u8],
-    /// `:path`, without its query.
-    pub path: &'a RequestPath<'a>,
-    /// All headers.
-    pub head: RequestHead<'a>,
-    /// The message of MCP in the body.
-    pub message: Message<'a>,
     /// The certificate that the access token is bound to.
     pub token: Confirmation,
+    /// What the request asks for.
+    pub question: Question<'a>,
 }
 
 /// All that is asked of a request before it may pass.
@@ -154,7 +145,7 @@ impl Policy {
     }
 
     fn is_anonymous_path(&self, request: &Request<'_>) -> bool {
-        let is_path = |allowed: &String| allowed.as_bytes() == request.path.as_bytes();
+        let is_path = |allowed: &String| allowed.as_bytes() == request.question.path.as_bytes();
         self.anonymous_paths.iter().any(is_path)
     }
 
@@ -204,14 +195,8 @@ impl Policy {
         let Some(authorization) = &self.authorization else {
             return Ok(());
         };
-        let question = Question {
-            method: request.method,
-            path: request.path,
-            head: request.head,
-            message: request.message,
-        };
         let client = evidence.checks.as_ref().map(|checks| &checks.rules);
-        let (action, rule) = authorization.decide(client, &question);
+        let (action, rule) = authorization.decide(client, &request.question);
         evidence.rule = rule.map(|rule| rule.name.as_str());
         match action {
             Action::Allow => Ok(()),
@@ -247,26 +232,31 @@ fn identify(
     now: Timestamp,
     evidence: &mut Evidence<'_>,
 ) -> Result<(), Reason> {
-    let Ok(direct) = &client.direct else {
-        evidence.detail = client.detail.clone();
-        return client.direct.clone().map(|_| ());
-    };
-    let peer = evidence.peer.insert(direct.clone());
+    let direct = known(&client.direct, client, evidence)?;
+    evidence.peer = Some(direct.clone());
     client.validated?;
-    check_validity(peer, now, &mut evidence.detail)?;
+    check_validity(direct, now, &mut evidence.detail)?;
     if let Some(forwarded) = &client.client {
         evidence.intermediary = evidence.peer.take();
-        let Ok(peer) = forwarded else {
-            evidence.detail = client.detail.clone();
-            return forwarded.clone().map(|_| ());
-        };
-        let peer = evidence.peer.insert(peer.clone());
+        let peer = known(forwarded, client, evidence)?;
+        evidence.peer = Some(peer.clone());
         check_validity(peer, now, &mut evidence.detail)?;
     }
-    evidence.detail = client.detail.clone();
-    let checks = client.checks.as_ref().map_err(|&reason| reason)?;
+    let checks = known(&client.checks, client, evidence)?;
     evidence.checks = Some(checks.clone());
     Ok(())
+}
+
+/// What was found out about a client. If it was not, the detail says why.
+fn known<'c, T>(
+    found: &'c Result<T, Reason>,
+    client: &ConnectionClient,
+    evidence: &mut Evidence<'_>,
+) -> Result<&'c T, Reason> {
+    found.as_ref().map_err(|&reason| {
+        evidence.detail = client.detail.clone();
+        reason
+    })
 }
 
 /// RFC 5280 section 4.1.2.5: both ends of the validity belong to it. Envoy looked at it only in the handshake. The detail of

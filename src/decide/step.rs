@@ -14,7 +14,7 @@ use crate::request::{
     McpHeadError, McpMessage, RequestHead, RequestPath, check_mcp_head, may_lack_body,
     mcp_headers_agree,
 };
-use crate::rules::{Confirmation, Message, TokenBinding, has_one_reading};
+use crate::rules::{Confirmation, Message, Question, TokenBinding, has_one_reading};
 
 /// The body of a request, as far as it is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,10 +76,7 @@ impl<'a> Asked<'a> {
         Request {
             now: self.arrival.now,
             token: self.arrival.token,
-            method: self.head.first(":method"),
-            path: self.path,
-            head: *self.head,
-            message,
+            question: Question::new(*self.head, self.path, message),
         }
     }
 }
@@ -185,6 +182,13 @@ impl Filter {
             Decision::Allow(permit) => permit,
             Decision::Deny(denial) => return Some(Outcome::denied(denial)),
         };
+        let broken = self.check_head(asked.head).err();
+        let observed = match broken.filter(|_| !may_lack_body(asked.head)) {
+            Some(broken) if !self.policy.observes(Check::Mcp) => {
+                return Some(self.refuse(permit, broken, charge));
+            }
+            observed => observed,
+        };
         let mut ask = |due: &Charge<'_>| {
             charge(&Charge {
                 is_question: true,
@@ -195,11 +199,7 @@ impl Filter {
         if limited.decision.reason().is_some() {
             return Some(limited);
         }
-        if may_lack_body(asked.head) {
-            return None;
-        }
-        let broken = self.check_head(asked.head).err()?;
-        Some(self.broken(asked, broken, charge))
+        Some(self.broken(asked, observed?, charge))
     }
 
     fn check_head(&self, head: &RequestHead<'_>) -> Result<(), Broken> {
@@ -234,28 +234,35 @@ impl Filter {
         }
     }
 
-    /// The outcome of a request whose body is no message. It is charged as any other: to find that out costs the most. Where
-    /// it is only observed, the body may be any message.
+    /// The outcome of a request whose body is no message. Where that is only observed, the body may be any message.
     fn broken(
         &self,
         asked: &Asked<'_>,
-        (reason, detail): Broken,
+        broken: Broken,
         charge: &mut impl FnMut(&Charge<'_>) -> Result<Allowance, Reason>,
     ) -> Outcome<'_> {
         if self.policy.observes(Check::Mcp) {
             let mut outcome = self.finish(asked, Message::Any, charge);
             if let Decision::Allow(permit) = &mut outcome.decision {
-                permit.observe(reason);
+                permit.observe(broken.0);
             }
             return outcome;
         }
-        let decision = self
-            .policy
-            .decide(&asked.with(Message::Unread), asked.client);
-        let charged = match decision {
+        let unread = asked.with(Message::Unread);
+        match self.policy.decide(&unread, asked.client) {
             Decision::Deny(denial) => Outcome::denied(denial),
-            Decision::Allow(permit) => self.limit(permit, Rc::default(), Message::None, charge),
-        };
+            Decision::Allow(permit) => self.refuse(permit, broken, charge),
+        }
+    }
+
+    /// Refuses a request that may pass but for its message. It is charged as any other: to find that out costs the most.
+    fn refuse<'p>(
+        &'p self,
+        permit: Permit<'p>,
+        (reason, detail): Broken,
+        charge: &mut impl FnMut(&Charge<'_>) -> Result<Allowance, Reason>,
+    ) -> Outcome<'p> {
+        let charged = self.limit(permit, Rc::default(), Message::None, charge);
         match charged.decision {
             Decision::Deny(_) => charged,
             Decision::Allow(permit) => {
@@ -273,21 +280,14 @@ impl Filter {
         message: Message<'_>,
         charge: &mut impl FnMut(&Charge<'_>) -> Result<Allowance, Reason>,
     ) -> Outcome<'_> {
-        let request = asked.with(message);
-        let carried = match message {
-            Message::Read(message) => Some(message.clone()),
-            Message::None | Message::Unread | Message::Any => None,
-        };
-        let mut permit = match self.policy.decide(&request, asked.client) {
-            Decision::Allow(permit) => permit,
-            Decision::Deny(mut denial) => {
-                denial.evidence.message = carried;
-                return Outcome::denied(denial);
-            }
-        };
-        if let Some(message) = carried {
-            permit.carry(message);
+        let mut decision = self.policy.decide(&asked.with(message), asked.client);
+        if let Message::Read(message) = message {
+            decision.note(message.clone());
         }
+        let permit = match decision {
+            Decision::Allow(permit) => permit,
+            Decision::Deny(denial) => return Outcome::denied(denial),
+        };
         match permit.headers(&self.headers) {
             Ok(headers) => self.limit(permit, headers, message, charge),
             Err(reason) => Outcome::denied(permit.withdraw(reason)),

@@ -129,12 +129,7 @@ fn rules(
     let groups = evidence.peer.as_ref().map(Groups::new).unwrap_or_default();
     let client = evidence.identity().map(|identity| (identity, &groups));
     let path = head.path();
-    let question = Question {
-        method: head.first(":method"),
-        path: &path,
-        head: *head,
-        message,
-    };
+    let question = Question::new(*head, &path, message);
     let action = |action| match action {
         Action::Allow => "allows",
         Action::Deny => "denies",

@@ -60,6 +60,18 @@ pub struct Question<'a> {
     pub message: Message<'a>,
 }
 
+impl<'a> Question<'a> {
+    /// What a request with this head asks for. The path is the head's.
+    pub fn new(head: RequestHead<'a>, path: &'a RequestPath<'a>, message: Message<'a>) -> Self {
+        Self {
+            method: head.first(":method"),
+            path,
+            head,
+            message,
+        }
+    }
+}
+
 impl Rule {
     /// Whether the conditions on the client hold. Without a client no condition on one does.
     pub(super) fn matches_client(&self, client: Option<(&Identity, &Groups)>) -> bool {
