@@ -2,9 +2,7 @@
 
 mod alternative_names;
 mod chains;
-mod client_cert;
 pub(crate) mod forwarded;
-mod forwarded_by_envoy;
 pub(crate) mod names;
 mod normal_form;
 mod readable;

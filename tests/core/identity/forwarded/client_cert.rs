@@ -4,7 +4,7 @@ use mtls_identity::certificate::pem;
 use serde_json::json;
 
 use crate::decision::{configuration, issue, now, outcome, serve_head, validated};
-use crate::identity::forwarded::{admin, client, element, hash, head};
+use crate::identity::forwarded::xfcc::{admin, client, element, hash, head};
 use crate::leaf::{Leaf, common_name as cn};
 
 /// Who sends a request with this Client-Cert over a connection of this peer, which is pinned.

@@ -4,7 +4,7 @@ use mtls_identity::certificate::pem;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::decision::issue;
-use crate::identity::forwarded::{INGRESS, admin, client, element, hash, peer_with, sender};
+use crate::identity::forwarded::xfcc::{INGRESS, admin, client, element, hash, peer_with, sender};
 use crate::leaf::{Leaf, common_name as cn, san_uri};
 
 /// The element of the form JSON with these members behind `by`.
