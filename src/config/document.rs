@@ -1,7 +1,7 @@
 //! The JSON of the plugin configuration, section by section, before it is put together.
 //!
 //! These types say which keys there are and what kind of value each has. Strings are kept as they are written:
-//! [`super::build`] reads them, so that it can name everything that is wrong and not only the first thing.
+//! [`super::sections`] reads them, so that it can name everything that is wrong and not only the first thing.
 
 use std::fmt;
 

@@ -3,7 +3,6 @@
 //! A pure function of its bytes: Envoy configures each worker on its own, and a worker that refused
 //! what the first one accepted would run without the filter.
 
-mod build;
 mod configuration;
 mod document;
 mod error;
@@ -11,6 +10,7 @@ mod parse;
 mod place;
 #[cfg(feature = "cli")]
 mod schema;
+mod sections;
 mod strict;
 
 pub use configuration::Configuration;
