@@ -104,11 +104,11 @@ impl Connection {
     ) -> Rc<ConnectionClient> {
         match &self.last {
             Some((_, client)) if !client.speaks_for_others() => client.clone(),
-            _ => self.client_who_forwards(filter, forwarded()),
+            _ => self.client_behind(filter, forwarded()),
         }
     }
 
-    fn client_who_forwards(
+    fn client_behind(
         &mut self,
         filter: &Filter,
         forwarded: Forwarded,
