@@ -112,10 +112,10 @@ impl Filter {
         client: &ConnectionClient,
         mut charge: impl FnMut(&Charge<'_>) -> Result<Allowance, Reason>,
     ) -> Step<'_> {
-        let mut connection = head.values("connection");
-        if connection.any(|value| self.headers.is_named_by(value)) {
+        if let Some(detail) = self.malformed(head) {
             let evidence = Evidence {
                 peer: client.direct.clone().ok(),
+                detail: Some(detail.into()),
                 ..Evidence::default()
             };
             let reason = Reason::MalformedRequest;
@@ -153,6 +153,16 @@ impl Filter {
                 Err(broken) => self.broken(&asked, broken, &mut charge),
             },
         })
+    }
+
+    /// Why the gateway could not trust the headers of this request, whatever it is told; none if it can.
+    fn malformed(&self, head: &RequestHead<'_>) -> Option<&'static str> {
+        let mut connection = head.values("connection");
+        if connection.any(|value| self.headers.is_named_by(value)) {
+            return Some("the header Connection names a header of the filter");
+        }
+        // RFC 9110 section 9.3.6. In a tunnel to the gateway the client writes every byte, the user header as well.
+        (head.first(":method") == b"CONNECT").then_some("CONNECT asks for a tunnel to the gateway")
     }
 
     /// What the token of a request is bound to, where anybody asks. Of two tokens Envoy may have read one and the gateway

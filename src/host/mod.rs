@@ -33,7 +33,8 @@ use plugin::{Held, Plugin, Served};
 use refusal::{Refusal, ResponseHeaders};
 use unheard::RequestId;
 
-/// A new configuration takes over on a worker within one tick or two; then nobody comes in by the old one.
+/// A new configuration takes over on a worker within one tick or two. Then nobody comes in by the old one, but for the requests
+/// that a filter in front has held meanwhile: they are asked when they come.
 const TICKS_OF_REVIEW: u8 = 8;
 
 /// How late a counter may be.
@@ -65,6 +66,13 @@ impl Root {
     }
 }
 
+/// The proxy has taken the configuration away, and its last request has ended.
+impl Drop for Root {
+    fn drop(&mut self) {
+        open_streams::end(&self.name, self.id);
+    }
+}
+
 impl Context for Root {}
 
 impl RootContext for Root {
@@ -82,6 +90,9 @@ impl RootContext for Root {
             let _ = hostcalls::set_tick_period(TICK);
         }
         self.name = plugin_name();
+        if self.plugin.is_some() {
+            open_streams::begin(self.name.clone(), self.id);
+        }
         self.ticks_of_review = TICKS_OF_REVIEW;
         self.plugin.is_some()
     }
@@ -91,10 +102,12 @@ impl RootContext for Root {
             return;
         };
         plugin.flush();
-        if self.ticks_of_review > 0 {
-            self.ticks_of_review -= 1;
-            plugin.end_revoked(&self.name, self.id);
-        }
+        let requests = match self.ticks_of_review {
+            0 => open_streams::take_latecomers(&self.name, self.id),
+            _ => open_streams::of(&self.name),
+        };
+        self.ticks_of_review = self.ticks_of_review.saturating_sub(1);
+        plugin.end_revoked(requests, self.id);
         plugin.refuse_withheld();
     }
 
@@ -105,6 +118,7 @@ impl RootContext for Root {
     fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
         Some(Box::new(Exchange {
             id,
+            root: self.id,
             name: self.name.clone(),
             plugin: self.plugin.clone(),
             open: None,
@@ -138,6 +152,8 @@ fn read_configuration(size: usize) -> Result<Configuration, String> {
 /// The context of one request and its response.
 struct Exchange {
     id: RequestId,
+    /// The context that has its configuration.
+    root: u32,
     name: PluginName,
     /// From the decision on, or from when it is held.
     open: Option<OpenStream>,
@@ -179,7 +195,7 @@ impl Exchange {
 
     /// Notes once that the request is open.
     fn note(&mut self, client: Rc<ConnectionClient>) {
-        let note = || OpenStream::note(self.id, self.name.clone(), client);
+        let note = || OpenStream::note(self.id, self.root, self.name.clone(), client);
         self.open.get_or_insert_with(note);
     }
 

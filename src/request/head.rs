@@ -79,7 +79,7 @@ impl<'a> RequestHead<'a> {
             .values("connection")
             .flat_map(|value| value.split(|&byte| byte == b','));
         let is_asked = options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"upgrade"));
-        (is_asked && !self.first("upgrade").is_empty()) || self.first(":method") == b"CONNECT"
+        is_asked && !self.first("upgrade").is_empty()
     }
 
     /// The path of the request, without its query.

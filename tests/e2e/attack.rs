@@ -7,4 +7,5 @@ mod page;
 mod rules;
 mod slots;
 mod spellings;
+mod tunnels;
 mod twins;

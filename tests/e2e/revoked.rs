@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use crate::harness::answer::Answer;
 
 use crate::harness::artifacts::{commands, output};
+use crate::harness::bootstrap::Bootstrap;
 use crate::harness::client::{Client, Connection, Refused, get, in_time, streamed};
 use crate::harness::leaf::{Leaf, common_name};
 use crate::harness::{Fixture, PATIENCE, Site, eventually};
@@ -224,4 +225,66 @@ async fn a_configuration_that_revokes_others_ends_nothing() {
             assert!(stream.goes_on().await);
         }
     }
+}
+
+/// A filter in front that holds requests: until the body is whole.
+fn buffer(envoy: &mut Bootstrap) {
+    let buffer = json!({
+        "name": "buffer",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.buffer.v3.Buffer",
+            "max_request_bytes": 1000,
+        },
+    });
+    envoy.http_filters().insert(0, buffer);
+}
+
+/// Its configuration is the one from before the revocation, and it comes to the filter long behind it. So it was served, and
+/// for as long as the client liked.
+#[tokio::test]
+async fn a_request_that_another_filter_held_over_the_revocation_ends_as_well() {
+    let before = json!({"audit": {"log": "none"}});
+    let xds = Xds::empty();
+    let fixture = Fixture::new().plugin_exactly(before.to_string());
+    let site = fixture.edit(xds.filter()).edit(buffer).start().await;
+    let alice = site.authority.client(ALICE);
+    let revoked = json!([{"sha256": alice.sha256()}]);
+    let alice = site.client_with(&alice);
+    let mut of_bob = Stream::open(&site.client(BOB)).await;
+    let mut begun = Vec::new();
+    for client in [alice.clone(), alice.clone().http2()] {
+        let mut connection = client.connect().await.unwrap();
+        let (mut rest, body) = streamed();
+        let request = Request::post("/sse").body(body).unwrap();
+        rest.send_data(Bytes::from_static(b"a")).await.unwrap();
+        let answer = connection.start_head(request).await.unwrap();
+        begun.push((rest, answer, connection));
+    }
+    eventually("Envoy has both requests", PATIENCE, async || {
+        let active = site.envoy.stat("http.mtls.downstream_rq_active").await;
+        (active == Some(3)).then_some(())
+    })
+    .await;
+    xds.configure(&json!({"revoked": revoked}).to_string());
+    eventually("the certificate is revoked", PATIENCE, async || {
+        (alice.get("/").await.unwrap().status == 403).then_some(())
+    })
+    .await;
+    // 3 seconds of events: longer than open requests are looked at.
+    for _ in 0..60 {
+        assert!(of_bob.goes_on().await);
+    }
+    for (mut rest, answer, connection) in begun {
+        rest.send_data(Bytes::from_static(b"b")).await.unwrap();
+        drop(rest);
+        // It may end before its response has begun.
+        if let Ok(response) = in_time(answer).await.unwrap() {
+            let mut stream = Stream {
+                response,
+                _connection: connection,
+            };
+            stream.until_ended().await;
+        }
+    }
+    assert!(of_bob.goes_on().await);
 }

@@ -22,7 +22,7 @@ pub(super) fn because(
     let mut facts = Vec::new();
     match reason {
         Some(Reason::MalformedRequest) => {
-            facts.push("the header Connection names a header of the filter".to_owned());
+            facts.extend(evidence.detail.as_ref().map(ToString::to_string));
             return facts;
         }
         Some(Reason::CertificateExpired | Reason::CertificateNotYetValid) => {

@@ -277,17 +277,29 @@ impl Connection {
     /// Sends a request whose answer may come much later. The connection must be kept until then.
     pub(crate) async fn start(
         &mut self,
-        mut request: Request<Body>,
+        request: Request<Body>,
     ) -> Result<JoinHandle<Result<Answer, Refused>>, Refused> {
+        let head = self.start_head(request).await?;
+        Ok(tokio::spawn(async {
+            let head = head.await.map_err(Refused::because)?;
+            whole(head.map_err(Refused::because)?).await
+        }))
+    }
+
+    /// The same; of the answer only the head.
+    pub(crate) async fn start_head(
+        &mut self,
+        mut request: Request<Body>,
+    ) -> Result<JoinHandle<hyper::Result<Response<Incoming>>>, Refused> {
         self.address(&mut request);
         Ok(match &mut self.sender {
             Sender::Http1(sender) => {
                 in_time(sender.ready()).await?;
-                tokio::spawn(later(sender.send_request(request)))
+                tokio::spawn(sender.send_request(request))
             }
             Sender::Http2(sender) => {
                 in_time(sender.ready()).await?;
-                tokio::spawn(later(sender.send_request(request)))
+                tokio::spawn(sender.send_request(request))
             }
         })
     }
@@ -298,6 +310,14 @@ impl Connection {
         mut request: Request<Body>,
     ) -> Result<Response<Incoming>, Refused> {
         self.address(&mut request);
+        self.begin_as_is(request).await
+    }
+
+    /// The same for a request that names its host itself.
+    pub(crate) async fn begin_as_is(
+        &mut self,
+        request: Request<Body>,
+    ) -> Result<Response<Incoming>, Refused> {
         match &mut self.sender {
             Sender::Http1(sender) => {
                 in_time(sender.ready()).await?;
@@ -323,12 +343,6 @@ impl Connection {
             }
         }
     }
-}
-
-async fn later(
-    response: impl Future<Output = hyper::Result<Response<Incoming>>>,
-) -> Result<Answer, Refused> {
-    whole(response.await.map_err(Refused::because)?).await
 }
 
 pub(crate) async fn whole(response: Response<Incoming>) -> Result<Answer, Refused> {
