@@ -7,5 +7,6 @@ mod page;
 mod rules;
 mod slots;
 mod spellings;
+mod streams;
 mod tunnels;
 mod twins;

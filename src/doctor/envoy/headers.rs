@@ -81,6 +81,18 @@ pub(super) fn written_by_filter<'a>(config: &Node<'a>) -> Vec<(&'a str, Node<'a>
         .collect()
 }
 
+/// The headers that a route, virtual host or route configuration writes into the copies that it mirrors. Envoy writes them
+/// behind everything else, the last word as well.
+pub(super) fn written_in_copies<'a>(level: &Node<'a>) -> Vec<(&'a str, Node<'a>)> {
+    let places = ["route.request_mirror_policies", "request_mirror_policies"];
+    let policies = places.iter().flat_map(|place| level.list(place));
+    policies
+        .flat_map(|policy| policy.list("request_headers_mutations"))
+        .filter_map(|mutation| mutation.get("append"))
+        .map(|append| (append.text("header.key"), append))
+        .collect()
+}
+
 /// Whether a level removes a header.
 pub(in crate::doctor) fn is_removed_by(level: &Node<'_>, name: &str) -> bool {
     let removed = level.texts("request_headers_to_remove");

@@ -237,6 +237,7 @@ impl<'a> Lines<'a, '_> {
             written.extend(special.flat_map(|config| headers::written_by_filter(&config)));
         }
         self.check_states_written(report);
+        self.check_copies(report);
         for (name, at) in written {
             if self.owned.has(name) {
                 self.add_writer(
@@ -245,6 +246,16 @@ impl<'a> Lines<'a, '_> {
                     covered.contains(&name.to_ascii_lowercase()),
                     report,
                 );
+            }
+        }
+    }
+
+    /// What mirrors requests, and writes an owned header into the copies.
+    fn check_copies(&self, report: &mut Report) {
+        let levels = self.levels().into_iter().chain(self.manager.routes.clone());
+        for (name, at) in levels.flat_map(|level| headers::written_in_copies(&level)) {
+            if self.owned.has(name) {
+                self.add_writer(name, &at, false, report);
             }
         }
     }

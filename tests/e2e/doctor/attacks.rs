@@ -1,6 +1,6 @@
 //! Holes that an attacker uses while the filter is there.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -11,10 +11,10 @@ use crate::harness::bootstrap::Bootstrap;
 use crate::harness::certs::{Authority, forwarded_element};
 use crate::harness::client::in_time;
 use crate::harness::forged::{FORGED, assert_nobody, assert_only_user};
-use crate::harness::gateway::USER;
+use crate::harness::gateway::{Received, USER};
 use crate::harness::raw::get_bytes;
 use crate::harness::token::{Issuer, METADATA, bound_to};
-use crate::harness::{Fixture, Site};
+use crate::harness::{Fixture, PATIENCE, Site, eventually};
 
 const ALICE: &str = "alice@example.com";
 const ADMIN: &str = "admin@example.com";
@@ -74,17 +74,6 @@ async fn ask_plainly(address: SocketAddr, request: &[u8]) -> String {
     String::from_utf8_lossy(&asked.await.unwrap()).into_owned()
 }
 
-/// The port of a listener.
-async fn port_of(site: &Site, name: &str) -> u16 {
-    let listed = site.envoy.admin("/listeners?format=json").await.unwrap();
-    let listed: Value = serde_json::from_str(&listed).unwrap();
-    let mut listeners = listed["listener_statuses"].as_array().unwrap().iter();
-    let listener = listeners.find(|it| it["name"] == name).unwrap();
-    let port = &listener["local_address"]["socket_address"]["port_value"];
-    u16::try_from(port.as_u64().unwrap()).unwrap()
-}
-
-/// Adds a listener without TLS whose connection manager has the shipped routes and these filters.
 fn second_listener(envoy: &mut Bootstrap, network_filter: impl FnOnce(&Value) -> Value) {
     let manager = envoy.hcm().clone();
     let listener = json!({
@@ -129,7 +118,7 @@ async fn a_second_listener_to_the_same_cluster_makes_anybody_the_administrator()
     for way in ways {
         let fixture = Fixture::new().edit(move |envoy| second_listener(envoy, way));
         let site = fixture.start().await;
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port_of(&site, "second").await));
+        let address = site.envoy.address_of("second").await;
         let lines = [format!("{USER}: {ADMIN}"), "Connection: close".to_owned()];
         ask_plainly(address, &get_bytes("/", lines)).await;
         assert_eq!(site.gateway.received()[0].user(), [ADMIN]);
@@ -202,6 +191,59 @@ async fn with_the_last_word_a_route_that_writes_the_user_is_a_warning() {
     let diagnosis = Diagnosis::of(&site.envoy).await;
     diagnosis.assert_clean("with the last word");
     assert_eq!(diagnosis.warnings(), ["owned_header_written"]);
+}
+
+/// Envoy copies a request behind the last word, and writes into the copy what its route says.
+#[tokio::test]
+async fn a_route_that_mirrors_writes_any_user_into_the_copy() {
+    let fixture = Fixture::new().edit(|envoy| {
+        let user = json!({"header": {"key": USER, "value": FORGED},
+            "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"});
+        let routes = &mut envoy.route_config()["virtual_hosts"][0]["routes"];
+        routes.as_array_mut().unwrap().last_mut().unwrap()["route"]["request_mirror_policies"] =
+            json!([{"cluster": "gateway", "request_headers_mutations": [{"append": user}]}]);
+    });
+    let site = fixture.start().await;
+    let received = site.client(ALICE).get("/").await.unwrap().gateway();
+    assert_only_user(&received, ALICE);
+    eventually("the copy is there", PATIENCE, async || {
+        let received = site.gateway.received();
+        let mut users = received.iter().map(Received::user);
+        users.any(|user| user == [FORGED]).then_some(())
+    })
+    .await;
+    assert_errors(&site, &["owned_header_written"]).await;
+}
+
+/// The last word writes no header into a tunnel.
+#[tokio::test]
+async fn a_route_that_makes_a_tunnel_of_a_post_lets_its_client_write_any_user() {
+    let fixture = Fixture::new().edit(|envoy| {
+        let routes = &mut envoy.route_config()["virtual_hosts"][0]["routes"];
+        routes.as_array_mut().unwrap().last_mut().unwrap()["route"]["upgrade_configs"] =
+            json!([{"upgrade_type": "CONNECT", "connect_config": {"allow_post": true}}]);
+    });
+    let site = fixture.start().await;
+    let inside = get_bytes("/", [format!("{USER}: {FORGED}")]);
+    let mut connection = site.client(ALICE).connect_raw().await.unwrap();
+    let head = "POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let chunk = [
+        format!("{head}{:x}\r\n", inside.len()).as_bytes(),
+        &inside,
+        b"\r\n",
+    ]
+    .concat();
+    connection.write(&chunk).await.unwrap();
+    eventually(
+        "the gateway has heard what is in the tunnel",
+        PATIENCE,
+        async || {
+            let received = site.gateway.received();
+            (received.first()?.user() == [FORGED]).then_some(())
+        },
+    )
+    .await;
+    assert_errors(&site, &["around_the_filter"]).await;
 }
 
 /// What stands behind this Envoy may believe it: a sidecar, another Envoy.

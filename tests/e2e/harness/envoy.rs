@@ -138,6 +138,17 @@ impl Envoy {
         self.address
     }
 
+    /// Where clients connect to the listener of this name.
+    pub(crate) async fn address_of(&self, listener: &str) -> SocketAddr {
+        let listed = self.admin("/listeners?format=json").await.unwrap();
+        let listed: Value = serde_json::from_str(&listed).unwrap();
+        let mut listeners = listed["listener_statuses"].as_array().unwrap().iter();
+        let listener = listeners.find(|it| it["name"] == listener).unwrap();
+        let port = &listener["local_address"]["socket_address"]["port_value"];
+        let port = u16::try_from(port.as_u64().unwrap()).unwrap();
+        SocketAddr::from(([127, 0, 0, 1], port))
+    }
+
     /// The value of a counter or gauge; nothing if Envoy has none of that name.
     pub(crate) async fn stat(&self, name: &str) -> Option<u64> {
         let listed = self.stats(name).await;
