@@ -2,6 +2,7 @@
 //! `tests/ATTACKS.md` lists all of it.
 
 mod bounds;
+mod chain;
 mod keys;
 mod page;
 mod rules;

@@ -57,7 +57,9 @@ fn every_line_of_the_page_names_its_test_and_every_test_is_there() {
     assert!(second.len() >= 8, "{}", second.len());
     let third = rows(&page, "The third attack");
     assert!(third.len() >= 8, "{}", third.len());
-    for row in [tried, in_mesh, second, third].concat() {
+    let fifth = rows(&page, "The fifth attack");
+    assert!(fifth.len() >= 8, "{}", fifth.len());
+    for row in [tried, in_mesh, second, third, fifth].concat() {
         let mut names = named(row).peekable();
         assert!(names.peek().is_some(), "no test: {row}");
         for name in names {

@@ -1,15 +1,19 @@
 //! Ways to the gateway on which no header of the filter means anything: a tunnel, in which the client writes every byte. Who
 //! writes routes in a plain Envoy could open one, and then every client was the administrator.
 
+use std::sync::{Arc, Mutex};
+
 use hyper::{Method, Request};
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
-use crate::harness::Fixture;
 use crate::harness::bootstrap::Bootstrap;
 use crate::harness::client::{Client, empty};
 use crate::harness::forged::FORGED;
 use crate::harness::gateway::USER;
-use crate::harness::raw::get_bytes;
+use crate::harness::raw::{get_bytes, upgrade_bytes};
+use crate::harness::{Fixture, PATIENCE, eventually};
 
 const ALICE: &str = "alice@example.com";
 const VERSIONS: [&str; 5] = ["1.36.2", "1.37.0", "1.38.2", "1.39.3", "1.40.0"];
@@ -72,4 +76,60 @@ async fn a_refused_tunnel_says_why_in_its_record() {
     site.envoy
         .logs("CONNECT asks for a tunnel to the gateway")
         .await;
+}
+
+/// What a gateway may answer that does not take an upgrade.
+const ANSWERS: [&str; 7] = [
+    "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n",
+    "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok",
+    "HTTP/1.1 200 OK\r\nconnection: upgrade\r\nupgrade: websocket\r\ncontent-length: 0\r\n\r\n",
+    "HTTP/1.1 204 No Content\r\n\r\n",
+    "HTTP/1.1 426 Upgrade Required\r\nupgrade: websocket\r\ncontent-length: 0\r\n\r\n",
+    "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+    "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+];
+
+/// All that came on the connections that have ended, each by itself.
+type Heard = Arc<Mutex<Vec<String>>>;
+
+/// A gateway that gives these answers, one a connection, and reads on.
+async fn answering(listener: TcpListener, heard: Heard) {
+    for answer in ANSWERS {
+        let (mut connection, _) = listener.accept().await.unwrap();
+        let mut all = Vec::new();
+        while !all.windows(4).any(|four| four == b"\r\n\r\n") {
+            assert_ne!(connection.read_buf(&mut all).await.unwrap(), 0);
+        }
+        connection.write_all(answer.as_bytes()).await.unwrap();
+        // It may end by a reset.
+        let _ = connection.read_to_end(&mut all).await;
+        let all = String::from_utf8(all).unwrap();
+        heard.lock().unwrap().push(all);
+    }
+}
+
+#[tokio::test]
+async fn nothing_behind_an_upgrade_that_is_not_taken_reaches_the_gateway_on_any_version() {
+    for version in VERSIONS {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let gateway = listener.local_addr().unwrap();
+        let heard = Heard::default();
+        tokio::spawn(answering(listener, heard.clone()));
+        let fixture = Fixture::new().on(version);
+        let fixture = fixture.edit(move |envoy| envoy.forward_to(gateway));
+        let site = fixture.start().await;
+        let inside = get_bytes("/inside", [format!("{USER}: {FORGED}")]);
+        let request = [upgrade_bytes("/ws", ["Connection: upgrade"]), inside].concat();
+        for (place, answer) in ANSWERS.iter().enumerate() {
+            // What the client gets does not matter: a status, or the end of its connection.
+            let _ = site.client(ALICE).raw(&request).await;
+            eventually("the gateway's connection has ended", PATIENCE, async || {
+                (heard.lock().unwrap().len() > place).then_some(())
+            })
+            .await;
+            let all = heard.lock().unwrap()[place].clone();
+            assert!(all.starts_with("GET /ws "), "{version} {answer}: {all}");
+            assert!(!all.contains(FORGED), "{version} {answer}: {all}");
+        }
+    }
 }
