@@ -108,11 +108,7 @@ impl Connection {
         }
     }
 
-    fn client_behind(
-        &mut self,
-        filter: &Filter,
-        forwarded: Forwarded,
-    ) -> Rc<ConnectionClient> {
+    fn client_behind(&mut self, filter: &Filter, forwarded: Forwarded) -> Rc<ConnectionClient> {
         if let Some((last, client)) = &self.last
             && *last == forwarded
         {

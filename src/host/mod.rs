@@ -33,10 +33,6 @@ use plugin::{Held, Plugin, Served};
 use refusal::{Refusal, ResponseHeaders};
 use unheard::RequestId;
 
-/// A new configuration takes over on a worker within one tick or two. Then nobody comes in by the old one, but for the requests
-/// that a filter in front has held meanwhile: they are asked when they come.
-const TICKS_OF_REVIEW: u8 = 8;
-
 /// How late a counter may be.
 const TICK: Duration = Duration::from_millis(250);
 
@@ -51,8 +47,6 @@ struct Root {
     id: u32,
     name: PluginName,
     plugin: Option<Rc<Plugin>>,
-    /// On how many of the next ticks open requests are asked whether they may go on.
-    ticks_of_review: u8,
 }
 
 impl Root {
@@ -61,7 +55,6 @@ impl Root {
             id,
             name: PluginName::from([]),
             plugin: None,
-            ticks_of_review: 0,
         }
     }
 }
@@ -69,7 +62,7 @@ impl Root {
 /// The proxy has taken the configuration away, and its last request has ended.
 impl Drop for Root {
     fn drop(&mut self) {
-        open_streams::end(&self.name, self.id);
+        open_streams::forget(self.id);
     }
 }
 
@@ -90,10 +83,7 @@ impl RootContext for Root {
             let _ = hostcalls::set_tick_period(TICK);
         }
         self.name = plugin_name();
-        if self.plugin.is_some() {
-            open_streams::begin(self.name.clone(), self.id);
-        }
-        self.ticks_of_review = TICKS_OF_REVIEW;
+        open_streams::begin_review(self.id);
         self.plugin.is_some()
     }
 
@@ -102,12 +92,9 @@ impl RootContext for Root {
             return;
         };
         plugin.flush();
-        let requests = match self.ticks_of_review {
-            0 => open_streams::take_latecomers(&self.name, self.id),
-            _ => open_streams::of(&self.name),
-        };
-        self.ticks_of_review = self.ticks_of_review.saturating_sub(1);
-        plugin.end_revoked(requests, self.id);
+        if open_streams::is_under_review(self.id) {
+            plugin.end_revoked(&self.name, self.id);
+        }
         plugin.refuse_withheld();
     }
 
@@ -116,9 +103,9 @@ impl RootContext for Root {
     }
 
     fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
+        open_streams::note_use(&self.name, self.id);
         Some(Box::new(Exchange {
             id,
-            root: self.id,
             name: self.name.clone(),
             plugin: self.plugin.clone(),
             open: None,
@@ -152,8 +139,6 @@ fn read_configuration(size: usize) -> Result<Configuration, String> {
 /// The context of one request and its response.
 struct Exchange {
     id: RequestId,
-    /// The context that has its configuration.
-    root: u32,
     name: PluginName,
     /// From the decision on, or from when it is held.
     open: Option<OpenStream>,
@@ -195,7 +180,7 @@ impl Exchange {
 
     /// Notes once that the request is open.
     fn note(&mut self, client: Rc<ConnectionClient>) {
-        let note = || OpenStream::note(self.id, self.root, self.name.clone(), client);
+        let note = || OpenStream::note(self.id, self.name.clone(), client);
         self.open.get_or_insert_with(note);
     }
 

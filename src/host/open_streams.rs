@@ -24,48 +24,66 @@ thread_local! {
     /// By the id of the request's context. All configurations of a VM share this.
     static OPEN: RefCell<BTreeMap<u32, Open>> = const { RefCell::new(BTreeMap::new()) };
 
-    /// The last configuration of each plugin.
-    static NEWEST: RefCell<BTreeMap<PluginName, Newest>> = const { RefCell::new(BTreeMap::new()) };
+    /// The context of the configuration by which the last request of each plugin came.
+    static LAST: RefCell<BTreeMap<PluginName, u32>> = const { RefCell::new(BTreeMap::new()) };
+
+    /// On how many of its next ticks the context of a configuration looks at the open requests.
+    static REVIEWS: RefCell<BTreeMap<u32, u8>> = const { RefCell::new(BTreeMap::new()) };
 }
 
-struct Newest {
-    /// The id of its context.
-    root: u32,
-    /// Requests that an older configuration has let in since: a filter in front had held them.
-    latecomers: Vec<u32>,
+/// On so many ticks open requests are looked at. A new configuration takes over on a worker within one tick or two.
+const TICKS_OF_REVIEW: u8 = 8;
+
+/// The configuration of this context looks at the open requests on its next ticks.
+pub(super) fn begin_review(root: u32) {
+    REVIEWS.with_borrow_mut(|reviews| reviews.insert(root, TICKS_OF_REVIEW));
 }
 
-/// Notes that this context has the last configuration of the plugin.
-pub(super) fn begin(plugin: PluginName, root: u32) {
-    let latecomers = Vec::new();
-    NEWEST.with_borrow_mut(|newest| newest.insert(plugin, Newest { root, latecomers }));
+/// Whether it does so on this tick, which is counted.
+pub(super) fn is_under_review(root: u32) -> bool {
+    REVIEWS.with_borrow_mut(|reviews| {
+        let left = reviews.get(&root).and_then(|left| left.checked_sub(1));
+        match left {
+            Some(left) => reviews.insert(root, left),
+            None => reviews.remove(&root),
+        };
+        left.is_some()
+    })
 }
 
-/// Notes that this context is no more.
-pub(super) fn end(plugin: &PluginName, root: u32) {
-    NEWEST.with_borrow_mut(|newest| {
-        if newest.get(plugin).is_some_and(|it| it.root == root) {
-            newest.remove(plugin);
-        }
+/// The context of a configuration is no more.
+pub(super) fn forget(root: u32) {
+    REVIEWS.with_borrow_mut(|reviews| reviews.remove(&root));
+    LAST.with_borrow_mut(|last| last.retain(|_, it| *it != root));
+}
+
+/// Notes by which configuration a request comes. Where it is another one than before, a review begins.
+///
+/// Envoy says when a configuration is new, and not when an older one, which the requests that it let in have kept, is in use
+/// again. And a request that a filter in front has held comes by the configuration of its beginning, however old that is.
+/// Nobody can tell these two apart: so of an older and a newer one both look.
+pub(super) fn note_use(plugin: &PluginName, root: u32) {
+    let former = LAST.with_borrow_mut(|last| match last.get_mut(plugin) {
+        Some(last) => Some(mem::replace(last, root)),
+        None => last.insert(plugin.clone(), root),
     });
+    match former {
+        Some(former) if former != root => {
+            begin_review(root);
+            if former > root {
+                begin_review(former);
+            }
+        }
+        Some(_) | None => {}
+    }
 }
 
 /// An open request; it is not any more when this is dropped.
 pub(super) struct OpenStream(u32);
 
 impl OpenStream {
-    /// Notes that a request is open, which the configuration of the context `root` decides.
-    pub(super) fn note(
-        id: u32,
-        root: u32,
-        plugin: PluginName,
-        client: Rc<ConnectionClient>,
-    ) -> Self {
-        NEWEST.with_borrow_mut(|newest| {
-            if let Some(newest) = newest.get_mut(&plugin).filter(|it| it.root != root) {
-                newest.latecomers.push(id);
-            }
-        });
+    /// Notes that a request is open.
+    pub(super) fn note(id: u32, plugin: PluginName, client: Rc<ConnectionClient>) -> Self {
         OPEN.with_borrow_mut(|open| open.insert(id, Open { plugin, client }));
         Self(id)
     }
@@ -77,38 +95,21 @@ impl Drop for OpenStream {
     }
 }
 
-/// All open requests of this plugin.
-pub(super) fn of(plugin: &PluginName) -> Vec<u32> {
-    OPEN.with_borrow(|open| {
+/// Ends the open requests of this plugin whose client the filter revokes. Returns how many. `root` is the id of the
+/// context at hand, which it is again afterwards.
+pub(super) fn end_revoked(plugin: &PluginName, filter: &Filter, root: u32) -> usize {
+    let revoked: Vec<u32> = OPEN.with_borrow(|open| {
         let of_plugin = open.iter().filter(|(_, open)| open.plugin == *plugin);
-        of_plugin.map(|(id, _)| *id).collect()
-    })
-}
-
-/// Those that an older configuration has let in since the last time, if the context `root` has the last one.
-pub(super) fn take_latecomers(plugin: &PluginName, root: u32) -> Vec<u32> {
-    NEWEST.with_borrow_mut(|newest| {
-        let newest = newest.get_mut(plugin).filter(|it| it.root == root);
-        newest.map_or_else(Vec::new, |it| mem::take(&mut it.latecomers))
-    })
-}
-
-/// Ends those of these requests whose client the filter revokes. Returns how many. `root` is the id of the context at hand,
-/// which it is again afterwards.
-pub(super) fn end_revoked(mut ids: Vec<u32>, filter: &Filter, root: u32) -> usize {
-    OPEN.with_borrow(|open| {
-        ids.retain(|id| {
-            open.get(id)
-                .is_some_and(|open| filter.revokes(&open.client))
-        });
+        let revoked = of_plugin.filter(|(_, open)| filter.revokes(&open.client));
+        revoked.map(|(id, _)| *id).collect()
     });
     let mut count = 0;
-    for id in &ids {
+    for id in &revoked {
         // Envoy deletes the request's context within the call, so that nothing may be borrowed here.
         let is_ended = hostcalls::set_effective_context(*id).is_ok() && reset_request().is_ok();
         count += usize::from(is_ended);
     }
-    if !ids.is_empty() {
+    if !revoked.is_empty() {
         let _ = hostcalls::set_effective_context(root);
     }
     count

@@ -21,7 +21,7 @@ use crate::rules::{Confirmation, Revocations, TokenBinding};
 
 use super::attributes::{attribute, confirmation, connection_id, now, read_direct_peer, timestamp};
 use super::metrics::Metrics;
-use super::open_streams;
+use super::open_streams::{self, PluginName};
 use super::refusal::{Refusal, ResponseHeaders};
 use super::sdk_gaps::{header_map, set_property};
 use super::shared_table::SharedTable;
@@ -340,13 +340,13 @@ impl Plugin {
         self.former_record.set(record);
     }
 
-    /// Ends those of these open requests whose client this configuration revokes. `root` is the context that has it.
-    pub(super) fn end_revoked(&self, requests: Vec<u32>, root: u32) {
+    /// Ends the open requests of clients that this configuration revokes. `plugin` and `root` are whose it is.
+    pub(super) fn end_revoked(&self, plugin: &PluginName, root: u32) {
         let filter = &self.configuration.filter;
         if filter.policy.revoked == Revocations::default() {
             return;
         }
-        let count = open_streams::end_revoked(requests, filter, root);
+        let count = open_streams::end_revoked(plugin, filter, root);
         if count > 0 {
             log::warn!("{}", report::ended(count));
         }

@@ -35,7 +35,6 @@ impl<'a> Beside<'a, '_> {
         self.check_attributes(report);
         self.check_order(report);
         self.check_upgrades(report);
-        self.check_tunnels(report);
         self.check_mcp(report);
         self.check_users(report);
     }
@@ -209,21 +208,6 @@ impl<'a> Beside<'a, '_> {
                     ),
                 );
             }
-        }
-    }
-
-    /// A route that makes a tunnel of a POST. (The filter refuses CONNECT.)
-    fn check_tunnels(&self, report: &mut Report) {
-        let routes = self.manager.forwarding_routes();
-        let upgrades = routes
-            .iter()
-            .flat_map(|(_, route)| route.list("route.upgrade_configs"));
-        for upgrade in upgrades.filter(|it| it.is_true("connect_config.allow_post")) {
-            let found =
-                "this route makes a tunnel of a POST, in which the client writes every byte";
-            let cure = "take connect_config out";
-            let finding = Finding::error(Rule::AroundTheFilter, &upgrade, found, cure);
-            self.add(report, finding);
         }
     }
 

@@ -29,6 +29,7 @@ impl<'a> Lines<'a, '_> {
         self.check_guard(report);
         let covered = self.check_last_word(report);
         self.check_writers(&covered, report);
+        self.check_tunnels(report);
         self.check_switches(report);
     }
 
@@ -257,6 +258,21 @@ impl<'a> Lines<'a, '_> {
             if self.owned.has(name) {
                 self.add_writer(name, &at, false, report);
             }
+        }
+    }
+
+    /// A route that makes a tunnel of a POST. (The filter refuses CONNECT.)
+    fn check_tunnels(&self, report: &mut Report) {
+        let routes = self.manager.forwarding_routes();
+        let upgrades = routes
+            .iter()
+            .flat_map(|(_, route)| route.list("route.upgrade_configs"));
+        for upgrade in upgrades.filter(|it| it.is_true("connect_config.allow_post")) {
+            let found =
+                "this route makes a tunnel of a POST, in which the client writes every byte";
+            let cure = "take connect_config out";
+            let finding = Finding::error(Rule::AroundTheFilter, &upgrade, found, cure);
+            self.add(report, finding);
         }
     }
 

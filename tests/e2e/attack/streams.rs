@@ -126,3 +126,43 @@ async fn the_end_of_one_clients_streams_is_none_of_anothers_on_the_same_connecti
     })
     .await;
 }
+
+/// While requests of the second configuration are open Envoy keeps it, and says nothing when it is in use again.
+#[tokio::test]
+async fn who_is_revoked_again_after_a_step_back_loses_what_was_opened_meanwhile() {
+    let nobody = json!({"audit": {"log": "none"}}).to_string();
+    let xds = Xds::empty();
+    let fixture = Fixture::new().plugin_exactly(&nobody).edit(xds.filter());
+    let site = fixture.start().await;
+    let alice = site.authority.client(ALICE);
+    let revoking = json!({"revoked": [{"sha256": alice.sha256()}]}).to_string();
+    let mut of_alice = site.client_with(&alice).http2().connect().await.unwrap();
+    let mut of_bob = site.client(BOB).http2().connect().await.unwrap();
+    let mut kept = vec![open(&mut of_bob, &[]).await];
+    let mut becomes = async |configuration: &str, status: u16, kept: &mut Vec<_>| {
+        xds.configure(configuration);
+        eventually("the next request is told so", PATIENCE, async || {
+            let answer = of_alice.get("/").await.unwrap();
+            (answer.status == status).then_some(())
+        })
+        .await;
+        // Each configuration has an open request.
+        kept.push(open(&mut of_bob, &[]).await);
+    };
+    becomes(&revoking, 403, &mut kept).await;
+    becomes(&nobody, 200, &mut kept).await;
+    for _ in 0..LONG {
+        assert!(goes_on(&mut kept[0]).await);
+    }
+    let mut second = site.client_with(&alice).http2().connect().await.unwrap();
+    let mut opened = open(&mut second, &[]).await;
+    // Nobody ends it while she is not revoked.
+    for _ in 0..LONG {
+        assert!(goes_on(&mut opened).await);
+    }
+    becomes(&revoking, 403, &mut kept).await;
+    until_ended(&mut opened).await;
+    for stream in &mut kept {
+        assert!(goes_on(stream).await);
+    }
+}
