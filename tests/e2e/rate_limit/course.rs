@@ -2,137 +2,107 @@
 
 use std::time::Duration;
 
-/// What Nginx's milliseconds and its cached clock can make of a time.
-const ROUNDING: i64 = 3_000;
-
 /// Several requests at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Visit {
-    /// Microseconds since the start.
-    at: i64,
+    /// Since the start; on a busy machine it is later.
+    pub(crate) at: Duration,
     pub(crate) requests: usize,
 }
 
-impl Visit {
-    pub(crate) fn at(&self) -> Duration {
-        Duration::from_micros(self.at.try_into().unwrap())
-    }
-}
-
-/// A limit and the visits of a user. Each visit is such that its answers do not depend on when within
-/// [`Course::lateness`] a server decides.
+/// A limit and the visits of a user.
 #[derive(Clone, Debug)]
 pub(crate) struct Course {
     /// As in the filter's configuration.
     pub(crate) rate: &'static str,
     pub(crate) burst: usize,
-    interval: i64,
     pub(crate) visits: Vec<Visit>,
-    /// What is known before anybody was asked.
-    pub(crate) expected: Vec<bool>,
-}
-
-/// What is known of the theoretical arrival time.
-#[derive(Clone, Copy, Debug)]
-struct Estimate {
-    earliest: i64,
-    latest: i64,
 }
 
 impl Course {
     /// More than the burst at once, then `length` of visits drawn with this seed: some closer together than the
     /// limit allows, some just so, some after a rest.
     pub(crate) fn drawn(rate: &'static str, burst: usize, length: Duration, seed: u64) -> Self {
-        let mut course = Self {
-            rate,
-            burst,
-            interval: interval(rate),
-            visits: Vec::new(),
-            expected: Vec::new(),
-        };
-        let mut estimate = Estimate {
-            earliest: i64::MIN,
-            latest: i64::MIN,
-        };
+        let mut visits = Vec::new();
         let mut random = Random(seed);
-        let mut now = 0;
-        let mut requests = burst + 4;
-        while Duration::from_micros(now.try_into().unwrap()) < length {
-            let visit = Visit { at: now, requests };
-            if let Some((next, answers)) = course.answers(estimate, visit) {
-                estimate = next;
-                course.visits.push(visit);
-                course.expected.extend(answers);
-            }
-            let last = course.visits.last().unwrap().at;
+        let (mut at, mut requests) = (Duration::ZERO, burst + 4);
+        while at < length {
+            visits.push(Visit { at, requests });
             let pause = match random.below(8) {
                 0..4 => 1 + random.below(10),
                 4..7 => 10 + random.below(20),
                 _ => 30 + random.below(60),
             };
-            now = last + course.interval * i64::try_from(pause).unwrap() / 20;
+            at += interval(rate) * u32::try_from(pause).unwrap() / 20;
             requests = 1 + random.below(4);
         }
-        course
-    }
-
-    /// How late an answer may be and still be certain.
-    pub(crate) fn lateness(&self) -> Duration {
-        Duration::from_micros(self.late().try_into().unwrap())
-    }
-
-    fn late(&self) -> i64 {
-        self.interval / 5
-    }
-
-    /// Nothing if an answer depends on what cannot be known.
-    fn answers(&self, before: Estimate, visit: Visit) -> Option<(Estimate, Vec<bool>)> {
-        let (soonest, last) = (visit.at - ROUNDING, visit.at + self.late() + ROUNDING);
-        // Who has rested owes nothing to the first request, and to the others what came since.
-        let (state, least, most) = if before.latest <= soonest {
-            let first = Estimate {
-                earliest: soonest,
-                latest: last,
-            };
-            (first, soonest - last, 0)
-        } else if before.earliest >= last {
-            (before, before.earliest - last, before.latest - soonest)
-        } else {
-            return None;
-        };
-        let tolerance = self.interval * i64::try_from(self.burst).unwrap();
-        let mut spent = 0;
-        let mut answers = Vec::new();
-        for _ in 0..visit.requests {
-            let is_allowed = most + spent <= tolerance;
-            if !is_allowed && least + spent <= tolerance {
-                return None;
-            }
-            spent += if is_allowed { self.interval } else { 0 };
-            answers.push(is_allowed);
+        Self {
+            rate,
+            burst,
+            visits,
         }
-        Some((state.later_by(spent), answers))
     }
+}
+
+/// One request of a course, as its client saw it. Times are microseconds of one clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// It was decided between these two, both included.
+    pub(crate) decided: (i64, i64),
+    pub(crate) passed: bool,
+}
+
+/// What is known of the theoretical arrival time of the generic cell rate algorithm, when nobody says at which time a
+/// request was decided, but between which two.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Estimate {
+    interval: i64,
+    tolerance: i64,
+    earliest: i64,
+    latest: i64,
 }
 
 impl Estimate {
-    fn later_by(self, time: i64) -> Self {
+    /// Nobody has asked.
+    pub(crate) fn new(course: &Course) -> Self {
+        let interval = i64::try_from(interval(course.rate).as_micros()).unwrap();
         Self {
-            earliest: self.earliest + time,
-            latest: self.latest + time,
+            interval,
+            tolerance: interval * i64::try_from(course.burst).unwrap(),
+            earliest: i64::MIN / 2,
+            latest: i64::MIN / 2,
         }
+    }
+
+    /// Takes the next request; whether only this answer is right. An error says that it is wrong, whenever the request was
+    /// decided within its time.
+    pub(crate) fn take(&mut self, seen: Seen) -> Result<bool, String> {
+        let (from, to) = seen.decided;
+        let must_pass = self.latest - from <= self.tolerance;
+        let may_pass = self.earliest - to <= self.tolerance;
+        let is_right = if seen.passed { may_pass } else { !must_pass };
+        if !is_right {
+            return Err(format!("{seen:?} of {self:?}"));
+        }
+        if seen.passed {
+            let latest = self.latest.min(to + self.tolerance);
+            self.earliest = self.earliest.max(from) + self.interval;
+            self.latest = latest.max(to) + self.interval;
+        } else {
+            self.earliest = self.earliest.max(from + self.tolerance);
+        }
+        Ok(must_pass == may_pass)
     }
 }
 
-/// Microseconds.
-fn interval(rate: &str) -> i64 {
+fn interval(rate: &str) -> Duration {
     let (count, unit) = rate.split_once('/').unwrap();
     let unit = match unit {
-        "s" => 1_000_000,
-        "m" => 60_000_000,
+        "s" => Duration::from_secs(1),
+        "m" => Duration::from_mins(1),
         _ => panic!("{rate}"),
     };
-    unit / count.parse::<i64>().unwrap()
+    unit / count.parse::<u32>().unwrap()
 }
 
 /// The same numbers every time.
@@ -145,5 +115,52 @@ impl Random {
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1);
         usize::try_from(self.0 >> 33).unwrap() % bound
+    }
+}
+
+/// A limit that decides each request of a course a while after it was sent, which takes `width` to be answered. Returns
+/// how many answers had to be so, or what is wrong.
+fn played(course: &Course, rate: &str, burst: usize, width: i64) -> Result<usize, String> {
+    let interval = i64::try_from(interval(rate).as_micros()).unwrap();
+    let tolerance = interval * i64::try_from(burst).unwrap();
+    let (mut random, mut state, mut clock) = (Random(1), 0, 0);
+    let mut estimate = Estimate::new(course);
+    let mut certain = 0;
+    for visit in &course.visits {
+        clock = clock.max(i64::try_from(visit.at.as_micros()).unwrap());
+        for _ in 0..visit.requests {
+            let late = random.below(usize::try_from(width).unwrap() + 1);
+            let decided = clock + i64::try_from(late).unwrap();
+            let passed = state - decided <= tolerance;
+            if passed {
+                state = state.max(decided) + interval;
+            }
+            certain += usize::from(estimate.take(Seen {
+                decided: (clock, clock + width),
+                passed,
+            })?);
+            clock += width;
+        }
+    }
+    Ok(certain)
+}
+
+#[test]
+fn a_right_limit_is_never_called_wrong_and_a_wrong_one_is() {
+    let length = Duration::from_secs(5);
+    for seed in 1..100 {
+        let course = Course::drawn("5/s", 2, length, seed);
+        let requests: usize = course.visits.iter().map(|visit| visit.requests).sum();
+        // The machine is free, busy, and too busy for anything.
+        for width in [0, 1_000, 20_000, 200_000, 3_000_000] {
+            let certain = played(&course, "5/s", 2, width).unwrap();
+            assert!(width > 1_000 || certain * 10 > requests * 9, "{certain}");
+        }
+        for (rate, burst) in [("5/s", 1), ("5/s", 3), ("6/s", 2), ("4/s", 2)] {
+            for width in [0, 1_000] {
+                let wrong = played(&course, rate, burst, width);
+                wrong.expect_err(&format!("{rate} {burst} {width} {seed}"));
+            }
+        }
     }
 }
