@@ -1,5 +1,5 @@
-//! A CRL is published while clients are connected: `mtls-identity revoke` puts it into the configuration, and Envoy reads
-//! that from a file (ECDS).
+//! A CRL is published while clients are connected: what `mtls-identity revoke` makes of it and of the configuration, Envoy
+//! reads from a file (ECDS).
 
 use std::fs;
 use std::process::Command;
@@ -142,6 +142,10 @@ async fn assert_ended(version: &'static str) {
         .concurrency(2);
     let site = fixture.edit(xds.filter()).start().await;
     let serial = [0x42, 0x17];
+    // Nobody is connected yet: what blocks this thread would let Envoy's keepalive end connections.
+    let begun = Instant::now();
+    let configuration = configuration_with(&site, &serial, &before);
+    let read = begun.elapsed();
     let alice = Leaf::of([common_name(ALICE)]).serial(&serial);
     let alice = site.client_with(&site.authority.issue(&alice));
     let bob = site.client(BOB);
@@ -165,9 +169,6 @@ async fn assert_ended(version: &'static str) {
         held.push(HeldMessage::begin(&client).await);
     }
 
-    let published = Instant::now();
-    let configuration = configuration_with(&site, &serial, &before);
-    let read = published.elapsed();
     xds.configure(&configuration);
     let moved = Instant::now();
     let denied = eventually("the certificate is revoked", PATIENCE, async || {
@@ -207,12 +208,13 @@ async fn a_configuration_that_revokes_others_ends_nothing() {
     let xds = Xds::empty();
     let fixture = Fixture::new().plugin_exactly(before.to_string());
     let site = fixture.edit(xds.filter()).start().await;
+    let configuration = configuration_with(&site, &[0x42], &before);
     let alice = site.client(ALICE);
     let mut streams = [
         Stream::open(&alice).await,
         Stream::open(&alice.clone().http2()).await,
     ];
-    xds.configure(&configuration_with(&site, &[0x42], &before));
+    xds.configure(&configuration);
     eventually("the new configuration serves", PATIENCE, async || {
         let leaf = Leaf::of([common_name(BOB)]).serial(&[0x42]);
         let revoked = site.client_with(&site.authority.issue(&leaf));
