@@ -1,11 +1,8 @@
 //! Who asks the MCP gateway, from where and with what.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
+use std::process::Command;
 
 use hyper::HeaderMap;
 
@@ -210,8 +207,7 @@ impl Caller {
     }
 
     pub(crate) fn get_with(&self, headers: &[(&str, &str)]) -> Answer {
-        let mut command: Command = self.namespace.command(&self.program[0]);
-        command.args(&self.program[1..]);
+        let mut command = self.command();
         for (name, value) in headers {
             let line = format!("{name}: {value}");
             command.arg(match self.tool {
@@ -232,18 +228,20 @@ impl Caller {
         }
     }
 
-    /// Begins a request whose answer is written into this file, as far as it has come.
-    pub(crate) fn begin(&self, into: &Path) -> Answering {
-        assert_eq!(self.tool, Tool::Curl);
+    fn command(&self) -> Command {
         let mut command: Command = self.namespace.command(&self.program[0]);
         command.args(&self.program[1..]);
-        // These count in the place of the former ones.
-        command.args(["-N", "-m", "600", &self.url]);
-        command.stdout(File::create(into).unwrap());
-        Answering {
-            program: command.spawn().unwrap(),
-            into: into.to_owned(),
-        }
+        command
+    }
+
+    /// curl with its options, to which the URL is to be added.
+    pub(crate) fn curls(&self) -> Command {
+        assert_eq!(self.tool, Tool::Curl);
+        self.command()
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 
     /// With another path.
@@ -279,85 +277,6 @@ impl Caller {
             (answer.status == 200 && answer.gateway().user() == [user]).then_some(())
         })
         .await;
-    }
-
-    /// Asks with forged headers until it is told to stop.
-    pub(crate) fn forging(&self) -> Forger {
-        let stop = Arc::new(AtomicBool::new(false));
-        let (caller, stopped) = (self.clone(), Arc::clone(&stop));
-        let asking = std::thread::spawn(move || {
-            let mut answers = Vec::new();
-            while !stopped.load(Ordering::Relaxed) {
-                answers.push(caller.get_with(&FORGED));
-            }
-            answers
-        });
-        Forger {
-            stop,
-            asking: Some(asking),
-        }
-    }
-}
-
-/// An answer that is still to end.
-pub(crate) struct Answering {
-    program: Child,
-    into: PathBuf,
-}
-
-impl Answering {
-    /// The bytes that have come.
-    pub(crate) fn size(&self) -> u64 {
-        fs::metadata(&self.into).map_or(0, |file| file.len())
-    }
-
-    pub(crate) fn has_ended(&mut self) -> bool {
-        self.program.try_wait().unwrap().is_some()
-    }
-}
-
-impl Drop for Answering {
-    fn drop(&mut self) {
-        let _ = self.program.kill();
-        let _ = self.program.wait();
-    }
-}
-
-/// A loop of forged requests.
-pub(crate) struct Forger {
-    stop: Arc<AtomicBool>,
-    asking: Option<JoinHandle<Vec<Answer>>>,
-}
-
-/// Also when the test has failed in the meantime.
-impl Drop for Forger {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-    }
-}
-
-impl Forger {
-    /// Ends the loop. Each request was refused, or its client was who it is; how many there were.
-    pub(crate) fn was_always(self, user: &str) -> usize {
-        let answers = self.answers();
-        for answer in &answers {
-            if answer.status == 200 {
-                assert_is(answer, user);
-            }
-        }
-        answers.len()
-    }
-
-    /// Ends the loop. No request reached the MCP gateway.
-    pub(crate) fn was_refused(self) {
-        self.answers().iter().for_each(assert_refused);
-    }
-
-    fn answers(mut self) -> Vec<Answer> {
-        self.stop.store(true, Ordering::Relaxed);
-        let answers = self.asking.take().unwrap().join().unwrap();
-        assert!(!answers.is_empty());
-        answers
     }
 }
 

@@ -40,6 +40,7 @@ mod seen;
 #[macro_use]
 mod claim;
 
+mod asking;
 mod caller;
 mod cluster;
 mod differences;
