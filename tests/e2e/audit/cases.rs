@@ -234,6 +234,7 @@ fn of_the_request(authority: &Authority) -> [Case; 2] {
         // Who it was that tried is known.
         case(&person(ALICE), "/ws")
             .denied("malformed_request")
+            .because("the header Connection names a header of the filter")
             .status(400)
             .sending(upgrade_bytes("/ws?q", malformed)),
     ]
