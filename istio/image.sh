@@ -51,7 +51,6 @@ sbom() {
   # It writes into the folder of Cargo.toml.
   SOURCE_DATE_EPOCH=0 cargo-cyclonedx cyclonedx --quiet --manifest-path "$root/Cargo.toml" --format json --spec-version 1.5 \
     --target wasm32-wasip1 --no-build-deps --override-filename "$name" >&2
-  trap 'rm -rf "$new" "$bill"' EXIT
   built_in "$bill" "$1"
 }
 
@@ -203,7 +202,8 @@ folder=${LAYOUT:-$root/target/istio/image}
 # Whole or not at all: what was there stays until the new one is complete.
 mkdir -p "$(dirname "$folder")"
 new=$(mktemp -d "$(dirname "$folder")/.image.XXXXXX")
-trap 'rm -rf "$new"' EXIT
+bill=
+trap 'rm -rf "$new" "$bill"' EXIT
 mapfile -t annotations < <(annotations)
 digest=$(layout "$module" "$new" "${annotations[@]}")
 chmod 755 "$new"

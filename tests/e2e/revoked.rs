@@ -5,7 +5,6 @@ use std::fs;
 use std::process::Command;
 use std::time::Instant;
 
-use http_body_util::BodyExt;
 use http_body_util::channel::Sender;
 use hyper::body::{Bytes, Incoming};
 use hyper::{Request, Response};
@@ -16,8 +15,9 @@ use crate::harness::answer::Answer;
 
 use crate::harness::artifacts::{commands, output};
 use crate::harness::bootstrap::Bootstrap;
-use crate::harness::client::{Client, Connection, Refused, get, in_time, streamed};
+use crate::harness::client::{Client, Connection, Refused, in_time, streamed};
 use crate::harness::leaf::{Leaf, common_name};
+use crate::harness::streams::{goes_on, open_events, until_ended};
 use crate::harness::{Fixture, PATIENCE, Site, eventually};
 use crate::xds::Xds;
 
@@ -35,22 +35,19 @@ struct Stream {
 impl Stream {
     async fn open(client: &Client) -> Self {
         let mut connection = client.connect().await.unwrap();
-        let response = connection.begin(get("/sse", &[])).await.unwrap();
-        assert_eq!(response.status(), 200);
         Self {
-            response,
+            response: open_events(&mut connection, &[]).await,
             _connection: connection,
         }
     }
 
     /// Whether another event comes.
     async fn goes_on(&mut self) -> bool {
-        matches!(self.response.frame().await, Some(Ok(_)))
+        goes_on(&mut self.response).await
     }
 
     async fn until_ended(&mut self) {
-        let ended = async { while self.goes_on().await {} };
-        tokio::time::timeout(PATIENCE, ended).await.unwrap();
+        until_ended(&mut self.response).await;
     }
 }
 

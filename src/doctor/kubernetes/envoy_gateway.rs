@@ -1,8 +1,7 @@
 //! The Gateway API and Envoy Gateway: client validation, the guard, policies that displace ours.
 
-use super::istio::{GATEWAY_API, validation};
-use super::objects::{Object, Objects};
-use super::patch_policy::ENVOY_GATEWAY;
+use super::istio::validation;
+use super::objects::{ENVOY_GATEWAY, GATEWAY_API, Object, Objects};
 use super::plugin::Plugin;
 use crate::decide::{MissingIdentity, ValidationSource};
 use crate::doctor::finding::{Finding, Report};

@@ -1,8 +1,6 @@
 //! EnvoyProxies of Envoy Gateway: the order of the filters, and who shares an Envoy.
 
-use super::istio::GATEWAY_API;
-use super::objects::{Object, Objects};
-use super::patch_policy::ENVOY_GATEWAY;
+use super::objects::{ENVOY_GATEWAY, GATEWAY_API, Object, Objects};
 use super::plugin::Plugin;
 use crate::doctor::finding::{Finding, Report};
 use crate::doctor::node::Node;

@@ -1,6 +1,6 @@
 //! Objects of Istio around one plugin: its phase, the Gateway's TLS, patches that do nothing.
 
-use super::objects::{Object, Objects};
+use super::objects::{GATEWAY_API, NETWORKING, Object, Objects};
 use super::plugin::Plugin;
 use crate::config::Configuration;
 use crate::decide::{MissingIdentity, ValidationSource};
@@ -8,9 +8,6 @@ use crate::doctor::finding::{Finding, Report};
 use crate::doctor::rule::Rule;
 use crate::doctor::users;
 use crate::rules::TokenBinding;
-
-pub(super) const NETWORKING: &str = "networking.istio.io";
-pub(super) const GATEWAY_API: &str = "gateway.networking.k8s.io";
 
 /// What is wrong around the plugins.
 pub(super) fn check(objects: &Objects<'_>, plugins: &[Plugin<'_>], report: &mut Report) {

@@ -5,9 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::istio::NETWORKING;
-use super::objects::{Object, Objects};
-use super::patch_policy::ENVOY_GATEWAY;
+use super::objects::{ENVOY_GATEWAY, NETWORKING, Object, Objects};
 use super::plugin::Plugin;
 use crate::doctor::envoy::{is_added_from_state, is_removed_by, is_removed_early};
 use crate::doctor::finding::{Finding, Report};

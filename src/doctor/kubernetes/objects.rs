@@ -5,6 +5,13 @@ use std::collections::BTreeMap;
 use crate::doctor::finding::Finding;
 use crate::doctor::node::{Document, Node};
 
+/// The API group of the Gateway API.
+pub(super) const GATEWAY_API: &str = "gateway.networking.k8s.io";
+/// The API group of Envoy Gateway.
+pub(super) const ENVOY_GATEWAY: &str = "gateway.envoyproxy.io";
+/// The API group of Istio's Gateways, routes and EnvoyFilters.
+pub(super) const NETWORKING: &str = "networking.istio.io";
+
 /// Labels of Pods, or the labels that a selector asks for.
 pub(super) type Labels<'a> = BTreeMap<&'a str, &'a str>;
 

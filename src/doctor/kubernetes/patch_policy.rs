@@ -1,12 +1,9 @@
 //! EnvoyPatchPolicies of Envoy Gateway: a patch of a resource that Envoy Gateway does not make changes nothing.
 
-use super::istio::GATEWAY_API;
-use super::objects::{Object, Objects};
+use super::objects::{ENVOY_GATEWAY, GATEWAY_API, Object, Objects};
 use crate::doctor::finding::{Finding, Report};
 use crate::doctor::node::Node;
 use crate::doctor::rule::Rule;
-
-pub(super) const ENVOY_GATEWAY: &str = "gateway.envoyproxy.io";
 
 /// Patches that find nothing. Envoy Gateway says so in the status of the policy alone.
 pub(super) fn check(objects: &Objects<'_>, report: &mut Report) {

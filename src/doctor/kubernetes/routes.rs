@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::istio::{GATEWAY_API, NETWORKING};
-use super::objects::{Object, Objects};
-use super::patch_policy::{self, ENVOY_GATEWAY};
+use super::objects::{ENVOY_GATEWAY, GATEWAY_API, NETWORKING, Object, Objects};
+use super::patch_policy;
 use super::plugin::Plugin;
 use crate::config::Configuration;
 use crate::doctor::finding::{Finding, Report};

@@ -1,7 +1,6 @@
 //! What others of the same cluster may write: Gateways that take our Pods, policies that allow.
 
-use super::istio::NETWORKING;
-use super::objects::{Labels, Object, Objects, labels, selects};
+use super::objects::{Labels, NETWORKING, Object, Objects, labels, selects};
 use super::plugin::Plugin;
 use crate::doctor::finding::{Finding, Report, Severity};
 use crate::doctor::rule::Rule;

@@ -1,15 +1,13 @@
 //! A revocation ends the open streams of its client, and nobody else's.
 
 use data_encoding::BASE64;
-use http_body_util::BodyExt;
-use hyper::Response;
-use hyper::body::Incoming;
 use serde_json::{Value, json};
 
 use crate::harness::bootstrap::Bootstrap;
 use crate::harness::certs::Credentials;
-use crate::harness::client::{Client, Connection, get};
+use crate::harness::client::{Client, get};
 use crate::harness::forged::filter_alone;
+use crate::harness::streams::{goes_on, open_events, until_ended};
 use crate::harness::{Fixture, PATIENCE, eventually};
 use crate::xds::Xds;
 
@@ -18,23 +16,6 @@ const BOB: &str = "bob@example.com";
 
 /// 3 seconds of events: longer than open requests are looked at.
 const LONG: usize = 60;
-
-/// Opens an event stream that does not end by itself.
-async fn open(connection: &mut Connection, headers: &[(&str, &str)]) -> Response<Incoming> {
-    let response = connection.begin(get("/sse", headers)).await.unwrap();
-    assert_eq!(response.status(), 200);
-    response
-}
-
-/// Whether another event comes.
-async fn goes_on(stream: &mut Response<Incoming>) -> bool {
-    matches!(stream.frame().await, Some(Ok(_)))
-}
-
-async fn until_ended(stream: &mut Response<Incoming>) {
-    let ended = async { while goes_on(stream).await {} };
-    tokio::time::timeout(PATIENCE, ended).await.unwrap();
-}
 
 /// A second listener beside the first, whose plugin in the same VM has another name.
 fn second_listener(envoy: &mut Bootstrap) {
@@ -62,8 +43,8 @@ async fn who_is_revoked_in_one_plugin_keeps_the_streams_of_another_in_its_vm() {
         second.presenting(&alice).http2().connect().await.unwrap(),
     ];
     let [of_first, of_second] = &mut connections;
-    let mut ended = open(of_first, &[]).await;
-    let mut kept = open(of_second, &[]).await;
+    let mut ended = open_events(of_first, &[]).await;
+    let mut kept = open_events(of_second, &[]).await;
     xds.configure(&json!({"revoked": [{"sha256": alice.sha256()}]}).to_string());
     until_ended(&mut ended).await;
     for _ in 0..LONG {
@@ -103,7 +84,7 @@ async fn the_end_of_one_clients_streams_is_none_of_anothers_on_the_same_connecti
             0 => (&of_bob, &mut kept),
             _ => (&of_alice, &mut ended),
         };
-        streams.push(open(&mut ingress, &[("client-cert", user)]).await);
+        streams.push(open_events(&mut ingress, &[("client-cert", user)]).await);
     }
     let revoked = json!([{"sha256": alice.sha256()}]);
     xds.configure(&behind(&proxy, &revoked).to_string());
@@ -138,7 +119,7 @@ async fn who_is_revoked_again_after_a_step_back_loses_what_was_opened_meanwhile(
     let revoking = json!({"revoked": [{"sha256": alice.sha256()}]}).to_string();
     let mut of_alice = site.client_with(&alice).http2().connect().await.unwrap();
     let mut of_bob = site.client(BOB).http2().connect().await.unwrap();
-    let mut kept = vec![open(&mut of_bob, &[]).await];
+    let mut kept = vec![open_events(&mut of_bob, &[]).await];
     let mut becomes = async |configuration: &str, status: u16, kept: &mut Vec<_>| {
         xds.configure(configuration);
         eventually("the next request is told so", PATIENCE, async || {
@@ -148,7 +129,7 @@ async fn who_is_revoked_again_after_a_step_back_loses_what_was_opened_meanwhile(
         })
         .await;
         // Each configuration has an open request.
-        kept.push(open(&mut of_bob, &[]).await);
+        kept.push(open_events(&mut of_bob, &[]).await);
     };
     becomes(&revoking, 403, &mut kept).await;
     becomes(&nobody, 200, &mut kept).await;
@@ -156,7 +137,7 @@ async fn who_is_revoked_again_after_a_step_back_loses_what_was_opened_meanwhile(
         assert!(goes_on(&mut kept[0]).await);
     }
     let mut second = site.client_with(&alice).http2().connect().await.unwrap();
-    let mut opened = open(&mut second, &[]).await;
+    let mut opened = open_events(&mut second, &[]).await;
     // Nobody ends it while she is not revoked.
     for _ in 0..LONG {
         assert!(goes_on(&mut opened).await);

@@ -98,6 +98,28 @@ impl WebSocket {
     }
 }
 
+/// Opens an event stream that does not end by itself.
+pub(crate) async fn open_events(
+    connection: &mut Connection,
+    headers: &[(&str, &str)],
+) -> Response<Incoming> {
+    let request = super::client::get("/sse", headers);
+    let response = connection.begin(request).await.unwrap();
+    assert_eq!(response.status(), 200);
+    response
+}
+
+/// Whether another event comes.
+pub(crate) async fn goes_on(events: &mut Response<Incoming>) -> bool {
+    matches!(events.frame().await, Some(Ok(_)))
+}
+
+/// Returns when it has ended, whatever came before.
+pub(crate) async fn until_ended(events: &mut Response<Incoming>) {
+    let ended = async { while goes_on(events).await {} };
+    tokio::time::timeout(super::PATIENCE, ended).await.unwrap();
+}
+
 /// Server-sent events as they come.
 pub(crate) struct EventStream {
     response: Response<Incoming>,

@@ -30,7 +30,7 @@ struct Tally {
     allowed: u32,
     limited: u32,
     first: Exchange,
-    last: Exchange,
+    last_answered: Instant,
     /// When the last request was sent that was limited: until then the budget was used up.
     used_up: Option<Instant>,
 }
@@ -49,7 +49,7 @@ impl Tally {
             allowed: u32::from(answer.status == 200),
             limited: u32::from(answer.status == 429),
             first: exchange,
-            last: exchange,
+            last_answered: exchange.answered,
             used_up: (answer.status == 429).then_some(sent),
         }
     }
@@ -64,7 +64,7 @@ impl Tally {
     }
 
     fn and(self, other: Self) -> Self {
-        let (first, last) = (self.first, self.last);
+        let first = self.first;
         Self {
             allowed: self.allowed + other.allowed,
             limited: self.limited + other.limited,
@@ -73,10 +73,7 @@ impl Tally {
                 sent: first.sent.min(other.first.sent),
                 answered: first.answered.min(other.first.answered),
             },
-            last: Exchange {
-                sent: last.sent.max(other.last.sent),
-                answered: last.answered.max(other.last.answered),
-            },
+            last_answered: self.last_answered.max(other.last_answered),
         }
     }
 
@@ -88,7 +85,7 @@ impl Tally {
         let used_up = self.used_up.expect("the limit is reached");
         let used_up = used_up.saturating_duration_since(self.first.answered);
         let least = allowed(used_up) - 1.0 - TOLERANCE;
-        let most = allowed(self.last.answered - self.first.sent) + TOLERANCE;
+        let most = allowed(self.last_answered - self.first.sent) + TOLERANCE;
         let found = f64::from(self.allowed);
         let Self {
             allowed, limited, ..

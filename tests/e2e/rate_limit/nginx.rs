@@ -132,22 +132,26 @@ fn now() -> i64 {
     since.as_micros().try_into().unwrap()
 }
 
-/// Both answer as the algorithm does. How many answers of each had to be so, whenever within its time a request was
-/// decided: the busier the machine, the fewer of the filter's, which does not say when.
+/// Both answer as the algorithm does. How many requests there were, and how many answers of each had to be so, whenever
+/// within its time a request was decided: the busier the machine, the fewer of the filter's, which does not say when.
 async fn compare(nginx: &Nginx, site: &Site, number: usize, course: &Course) -> [usize; 3] {
     let mut both = Both::connect(nginx, site, &user(number)).await;
-    let seen = both.run(course, &format!("/{number}")).await;
-    let requests = seen[0].len();
-    let mut names = ["Nginx", "the filter"].into_iter();
-    let [nginx, envoy] = seen.map(|seen| {
-        let (name, mut estimate) = (names.next().unwrap(), Estimate::new(course));
-        let taken = seen.into_iter().map(|seen| {
-            let certain = estimate.take(seen);
-            certain.unwrap_or_else(|wrong| panic!("{name}: {wrong} in {course:?}"))
-        });
-        taken.filter(|certain| *certain).count()
+    let [nginx, envoy] = both.run(course, &format!("/{number}")).await;
+    [
+        nginx.len(),
+        certain("Nginx", &nginx, course),
+        certain("the filter", &envoy, course),
+    ]
+}
+
+/// How many of these answers had to be so; none is wrong.
+fn certain(name: &str, seen: &[Seen], course: &Course) -> usize {
+    let mut estimate = Estimate::new(course);
+    let taken = seen.iter().map(|&seen| {
+        let certain = estimate.take(seen);
+        certain.unwrap_or_else(|wrong| panic!("{name}: {wrong} in {course:?}"))
     });
-    [requests, nginx, envoy]
+    taken.filter(|certain| *certain).count()
 }
 
 #[tokio::test]
