@@ -65,6 +65,14 @@ fn the_exit_code_is_the_decision_and_the_facts_say_why() {
             1,
             &["the rule \"no-calls\" fits and denies"],
         ),
+        // RFC 9110 section 5.6.2: a method and a header's name may begin with a hyphen.
+        (
+            "rules.json",
+            "alice.crt",
+            &["--path", "/mcp", "--method", "-POST", "--header", "-a:-b"],
+            0,
+            &["the rule \"no-posts\" does not fit: methods"],
+        ),
         (
             "rules.json",
             "alice.crt",

@@ -19,6 +19,17 @@ fn explain_compares_the_thumbprint_of_a_token_with_the_certificate() {
     for (thumbprint, code, fact) in [
         (Some(own), 0, "the source cn gives the user \"alice\""),
         (Some(other), 1, "the token is bound to another certificate"),
+        // As one of 64 begins.
+        (
+            Some("-".repeat(43)),
+            1,
+            "the token's cnf.x5t#S256 is no SHA-256 in base64url",
+        ),
+        (
+            Some(format!("-{}A", "A".repeat(41))),
+            1,
+            "the token is bound to another certificate",
+        ),
         (
             Some("x".to_owned()),
             1,

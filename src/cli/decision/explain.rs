@@ -35,13 +35,13 @@ pub(crate) struct Explain {
     #[arg(long)]
     cert: Option<PathBuf>,
     /// The method of the request; GET if nothing is said.
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     method: Option<String>,
     /// The path of the request, with its query.
-    #[arg(long, default_value = "/", value_parser = path)]
+    #[arg(long, default_value = "/", value_parser = path, allow_hyphen_values = true)]
     path: String,
     /// A header of the request, `name:value`; may be repeated.
-    #[arg(long, value_parser = header)]
+    #[arg(long, value_parser = header, allow_hyphen_values = true)]
     header: Vec<(String, Vec<u8>)>,
     /// The body of the request, for `mcp.paths`; `-` for the standard input. With it the method is POST, and the content type
     /// JSON, if nothing else is said.
@@ -49,7 +49,7 @@ pub(crate) struct Explain {
     body: Option<PathBuf>,
     /// The claim `cnf.x5t#S256` of the request's access token, for `certificate.bound`: the SHA-256 of a certificate in
     /// base64url.
-    #[arg(long, value_name = "X5T")]
+    #[arg(long, value_name = "X5T", allow_hyphen_values = true)]
     token_thumbprint: Option<String>,
     /// When the request arrives, in RFC 3339, or a date; now if not given.
     #[arg(long, value_parser = moment)]
