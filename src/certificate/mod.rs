@@ -19,7 +19,7 @@ pub use names::{AttributeType, AttributeValue, ComparableName, DistinguishedName
 pub use names::{GeneralName, OtherName, SubjectAltName, SubjectAltNameError};
 pub use names::{NameTextError, parse_name};
 pub use names::{SpiffeId, SpiffeIdError};
-pub use peer_certificate::{MAXIMUM_DER, PeerCertificate};
+pub use peer_certificate::{CertificateTexts, MAXIMUM_DER, PeerCertificate};
 #[cfg(feature = "cli")]
 pub use revocation_list::{MAXIMUM_LIST, RevocationList, RevocationListError, UnverifiedList};
 pub use serial_number::SerialNumber;

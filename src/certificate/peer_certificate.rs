@@ -8,6 +8,8 @@ use std::sync::OnceLock;
 
 use sha2::{Digest, Sha256};
 
+use crate::encoding::hex;
+
 use super::ecdsa_twin::Twins;
 use super::error::CertificateError;
 use super::fields::Fields;
@@ -24,7 +26,7 @@ pub const MAXIMUM_DER: usize = 16 * 1024;
 
 /// What a certificate says of its holder. Whether the holder may be believed (the chain, the key) is
 /// the proxy's to check in the handshake.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct PeerCertificate {
     der: Vec<u8>,
     subject: Result<DistinguishedName, NameError>,
@@ -36,6 +38,18 @@ pub struct PeerCertificate {
     sha256: [u8; 32],
     spki_sha256: [u8; 32],
     twins: OnceLock<Twins>,
+    texts: OnceLock<CertificateTexts>,
+}
+
+/// The texts by which a record names a certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateTexts {
+    /// SHA-256 of the DER in hex.
+    pub sha256: String,
+    /// The serial number.
+    pub serial: String,
+    /// The issuer (RFC 4514); none for one that is no distinguished name.
+    pub issuer: Option<String>,
 }
 
 impl PeerCertificate {
@@ -66,6 +80,7 @@ impl PeerCertificate {
             sha256: Sha256::digest(&der).into(),
             spki_sha256: Sha256::digest(fields.subject_public_key_info).into(),
             twins: OnceLock::new(),
+            texts: OnceLock::new(),
             der,
         })
     }
@@ -172,11 +187,29 @@ impl PeerCertificate {
         self.twins.get_or_init(|| Twins::of(&self.der))
     }
 
+    /// The texts by which a record names it. They are written when they are first asked for.
+    pub fn texts(&self) -> &CertificateTexts {
+        self.texts.get_or_init(|| CertificateTexts {
+            sha256: hex(&self.sha256),
+            serial: self.serial_number.to_string(),
+            issuer: self.issuer().map(ToString::to_string),
+        })
+    }
+
     /// SHA-256 of the SubjectPublicKeyInfo in DER (RFC 7469 section 2.4).
     pub fn spki_sha256(&self) -> &[u8; 32] {
         &self.spki_sha256
     }
 }
+
+/// All else is made of the DER, some of it only when it is asked for.
+impl PartialEq for PeerCertificate {
+    fn eq(&self, other: &Self) -> bool {
+        self.der == other.der
+    }
+}
+
+impl Eq for PeerCertificate {}
 
 impl fmt::Debug for PeerCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -355,15 +355,14 @@ impl Filter {
         let of_message = of_message
             .iter()
             .map(|limit| (limit.quota, Some(&limit.messages)));
-        let due: Vec<_> = all.into_iter().chain(of_message).collect();
-        let questions: &[bool] = if due.len() > 1 {
-            &[true, false]
-        } else {
-            &[false]
+        let due = all.into_iter().chain(of_message);
+        let questions: &[bool] = match due.clone().nth(1) {
+            Some(_) => &[true, false],
+            None => &[false],
         };
         let mut first = None;
         for &is_question in questions {
-            for &(quota, messages) in &due {
+            for (quota, messages) in due.clone() {
                 let allowance = charge(&Charge {
                     user,
                     quota,

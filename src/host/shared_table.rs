@@ -97,5 +97,5 @@ fn exists(key: &str) -> bool {
 
 /// The name of a slot.
 fn slot_name(slot: u64) -> String {
-    format!("mtls_identity.slot.{slot}")
+    ["mtls_identity.slot.", &slot.to_string()].concat()
 }

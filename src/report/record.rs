@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::io::Write;
 
+use crate::certificate::PeerCertificate;
 use crate::decide::{Decision, Evidence};
-use crate::encoding::hex;
 use crate::identity::Peer;
 use crate::reason::Reason;
 use crate::request::{McpMessage, RequestHead};
@@ -108,21 +108,11 @@ impl Line {
         let identity = evidence.identity();
         self.text_or_null(r#","user":"#, identity.map(|it| it.user.as_str()));
         self.text_or_null(r#","source":"#, identity.map(|it| it.source.as_str()));
-        let fingerprint = certificate.map(|it| hex(it.sha256()));
-        self.text_or_null(r#","fingerprint":"#, fingerprint.as_deref());
-        match certificate {
-            Some(certificate) => {
-                self.cut_text(r#","serial":"#, &certificate.serial().to_string());
-                match certificate.issuer().map(ToString::to_string) {
-                    Some(issuer) => self.cut_text(r#","issuer":"#, &issuer),
-                    None => self.text_or_null(r#","issuer":"#, None),
-                }
-            }
-            None => {
-                self.text_or_null(r#","serial":"#, None);
-                self.text_or_null(r#","issuer":"#, None);
-            }
-        }
+        let texts = certificate.map(PeerCertificate::texts);
+        self.text_or_null(r#","fingerprint":"#, texts.map(|it| it.sha256.as_str()));
+        self.cut_text_or_null(r#","serial":"#, texts.map(|it| it.serial.as_str()));
+        let issuer = texts.and_then(|it| it.issuer.as_deref());
+        self.cut_text_or_null(r#","issuer":"#, issuer);
     }
 
     fn text_or_null(&mut self, name: &str, value: Option<&str>) {
