@@ -67,6 +67,8 @@ pub enum Rule {
     ForeignGateway,
     /// The MCP gateway without a filter of its own is open to a second policy that allows.
     SecondAllow,
+    /// Two configurations of one VM have one name.
+    PluginNameShared,
     /// A patch that changes nothing.
     PatchWithoutEffect,
     /// A guard that asks for the mark alone.
@@ -80,7 +82,7 @@ pub enum Rule {
 }
 
 /// The name of each rule, and what an attacker gets, or what goes wrong.
-const TABLE: [(Rule, &str, &str); 35] = [
+const TABLE: [(Rule, &str, &str); 36] = [
     (
         Rule::AcceptUntrusted,
         "accept_untrusted",
@@ -230,6 +232,11 @@ const TABLE: [(Rule, &str, &str); 35] = [
         Rule::SecondAllow,
         "second_allow",
         "policies that ALLOW add up: whoever another one lets in writes the user header and is anybody",
+    ),
+    (
+        Rule::PluginNameShared,
+        "plugin_name_shared",
+        "whom one of the two configurations revokes loses the open requests to the other as well, which admits them",
     ),
     (
         Rule::PatchWithoutEffect,

@@ -262,6 +262,16 @@ impl<'a> Plugin<'a> {
         }
     }
 
+    /// Whether the filter takes this plugin for the other one, which revokes others.
+    pub(super) fn is_taken_for(&self, other: &Self) -> bool {
+        let name = |it: &Self| ["name", "root_id"].map(|field| it.node.text(field).to_owned());
+        let machine = |it: &Self| it.node.get("vm_config").map(|node| node.value.clone());
+        let revoked = |it: &Self| it.json().get("revoked").cloned();
+        name(self) == name(other)
+            && machine(self) == machine(other)
+            && revoked(self) != revoked(other)
+    }
+
     /// Whether a crash of the filter lets requests pass.
     pub(super) fn fails_open(&self) -> bool {
         self.node.is("failure_policy", "FAIL_OPEN", 3) || self.node.is_true("fail_open")

@@ -39,12 +39,16 @@ fn examine_proxy(proxy: &Proxy<'_>, now: Timestamp, report: &mut Report) {
     });
     let chains: Vec<_> = chains.collect();
     let mut filters = 0;
+    let mut plugins = Vec::new();
     for manager in chains.iter().flat_map(|(_, managers)| managers) {
         for ours in manager.ours() {
             filters += 1;
             examine_filter(proxy, manager, &ours, now, report);
+            let chain = &manager.chain;
+            plugins.extend(ours.plugin.map(|plugin| (chain, plugin)));
         }
     }
+    check_names(&plugins, report);
     if chains.is_empty() {
         filters += examine_extensions(proxy, report);
     }
@@ -62,6 +66,20 @@ fn examine_proxy(proxy: &Proxy<'_>, now: Timestamp, report: &mut Report) {
             found,
             cure,
         ));
+    }
+}
+
+/// Of the configurations of one VM each needs a name of its own, by which the filter tells whose open requests it ends.
+fn check_names(plugins: &[(&Chain<'_>, Plugin<'_>)], report: &mut Report) {
+    for (number, (chain, plugin)) in plugins.iter().enumerate() {
+        let mut earlier = plugins.iter().take(number);
+        if earlier.any(|(_, other)| plugin.is_taken_for(other)) {
+            let found =
+                "another configuration with other `revoked` has the same name, root_id and VM";
+            let cure = "root_id: a_name_of_its_own";
+            let finding = Finding::warning(Rule::PluginNameShared, &plugin.node, found, cure);
+            report.add(chain.place(finding));
+        }
     }
 }
 

@@ -344,3 +344,34 @@ fn the_same_in_every_chain_of_a_listener_is_said_once() {
     assert_eq!(report["findings"][0]["more"], 2);
     assert_eq!(report["filters"], 3);
 }
+
+#[test]
+fn two_configurations_that_revoke_others_need_names_of_their_own() {
+    let (nobody, somebody) = (
+        json!({}),
+        json!({"revoked": [{"issuer": "CN=CA", "serial": "0x0a"}]}),
+    );
+    let same: Edit = |_| {};
+    let root: Edit = |it| plugin(it)["root_id"] = json!("others");
+    let name: Edit = |it| plugin(it)["name"] = json!("others");
+    let machine: Edit = |it| plugin(it)["vm_config"]["vm_id"] = json!("others");
+    for (edit, configuration, count) in [
+        (same, &nobody, 0),
+        (same, &somebody, 1),
+        (root, &somebody, 0),
+        (name, &somebody, 0),
+        (machine, &somebody, 0),
+    ] {
+        let (mut envoy, mut other) = (shipped(), shipped());
+        configure(&mut envoy, &nobody);
+        configure(&mut other, configuration);
+        edit(&mut other);
+        let mut second = listener(&mut other).take();
+        second["name"] = json!("second");
+        let listeners = &mut envoy["static_resources"]["listeners"];
+        listeners.as_array_mut().unwrap().push(second);
+        let report = report(&envoy.to_string());
+        let expected = vec!["warning plugin_name_shared"; count];
+        assert_eq!(rules(&report), expected, "{configuration}: {report:#}");
+    }
+}
