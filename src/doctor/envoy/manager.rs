@@ -266,7 +266,11 @@ impl<'a> Plugin<'a> {
     pub(super) fn is_taken_for(&self, other: &Self) -> bool {
         let name = |it: &Self| ["name", "root_id"].map(|field| it.node.text(field).to_owned());
         let machine = |it: &Self| it.node.get("vm_config").map(|node| node.value.clone());
-        let revoked = |it: &Self| it.json().get("revoked").cloned();
+        let revoked = |it: &Self| {
+            let json = it.json();
+            let list = json.get("revoked").and_then(Value::as_array);
+            list.cloned().unwrap_or_default()
+        };
         name(self) == name(other)
             && machine(self) == machine(other)
             && revoked(self) != revoked(other)

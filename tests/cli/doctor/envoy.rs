@@ -357,6 +357,7 @@ fn two_configurations_that_revoke_others_need_names_of_their_own() {
     let machine: Edit = |it| plugin(it)["vm_config"]["vm_id"] = json!("others");
     for (edit, configuration, count) in [
         (same, &nobody, 0),
+        (same, &json!({"revoked": []}), 0),
         (same, &somebody, 1),
         (root, &somebody, 0),
         (name, &somebody, 0),
