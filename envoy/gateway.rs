@@ -21,10 +21,10 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::stream::poll_fn;
 use futures_util::{SinkExt, StreamExt};
-use http_body_util::channel::{Channel, Sender};
 use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt, Empty, Full};
+use http_body_util::{BodyExt, Empty, Full, StreamBody};
 use hyper::body::{Bytes, Frame, Incoming};
 use hyper::ext::Protocol;
 use hyper::header::{
@@ -37,6 +37,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use serde::{Deserialize, Serialize};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::{self, Sender};
 use tokio::task::JoinHandle;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -289,12 +290,14 @@ fn wanted_events(query: Option<&str>) -> usize {
 }
 
 fn event_stream(received: &Received, wanted: usize) -> Response<Body> {
-    let (sender, body) = Channel::<Bytes, Infallible>::new(1);
+    let (sender, mut receiver) = mpsc::channel(1);
     tokio::spawn(send_events(sender, received.json(), wanted));
-    typed("text/event-stream", body.map_err(never).boxed())
+    let events = poll_fn(move |context| receiver.poll_recv(context));
+    let frames = events.map(|event| Ok(Frame::data(event)));
+    typed("text/event-stream", BodyExt::boxed(StreamBody::new(frames)))
 }
 
-async fn send_events(mut sender: Sender<Bytes>, first: String, wanted: usize) {
+async fn send_events(sender: Sender<Bytes>, first: String, wanted: usize) {
     let mut ticks = tokio::time::interval(EVENT_INTERVAL);
     for number in 0..wanted {
         ticks.tick().await;
@@ -303,7 +306,7 @@ async fn send_events(mut sender: Sender<Bytes>, first: String, wanted: usize) {
             _ => number.to_string(),
         };
         let event = Bytes::from(format!("data: {data}\n\n"));
-        if sender.send_data(event).await.is_err() {
+        if sender.send(event).await.is_err() {
             return;
         }
     }

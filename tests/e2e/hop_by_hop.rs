@@ -3,8 +3,9 @@
 use hyper::{HeaderMap, Request};
 use serde_json::json;
 
+use crate::harness::body::streamed;
 use crate::harness::bootstrap::Bootstrap;
-use crate::harness::client::{Client, streamed};
+use crate::harness::client::Client;
 use crate::harness::forged::{
     OWNED, assert_nobody, assert_only_user, filter_alone, http2_fields, lines, owning, spellings,
 };

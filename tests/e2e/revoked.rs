@@ -5,7 +5,6 @@ use std::fs;
 use std::process::Command;
 use std::time::Instant;
 
-use http_body_util::channel::Sender;
 use hyper::body::{Bytes, Incoming};
 use hyper::{Request, Response};
 use serde_json::{Value, json};
@@ -14,8 +13,9 @@ use tokio::task::JoinHandle;
 use crate::harness::answer::Answer;
 
 use crate::harness::artifacts::{commands, output};
+use crate::harness::body::{BodySender, streamed};
 use crate::harness::bootstrap::Bootstrap;
-use crate::harness::client::{Client, Connection, Refused, in_time, streamed};
+use crate::harness::client::{Client, Connection, Refused, in_time};
 use crate::harness::leaf::{Leaf, common_name};
 use crate::harness::streams::{goes_on, open_events, until_ended};
 use crate::harness::{Fixture, PATIENCE, Site, eventually};
@@ -53,7 +53,7 @@ impl Stream {
 
 /// A message of which the last byte is still to come.
 struct HeldMessage {
-    rest: Sender<Bytes>,
+    rest: BodySender,
     answer: JoinHandle<Result<Answer, Refused>>,
     _connection: Connection,
 }

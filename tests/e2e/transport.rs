@@ -4,7 +4,8 @@ use http_body_util::BodyExt;
 use hyper::Request;
 use hyper::body::Bytes;
 
-use crate::harness::client::{Client, full, in_time, streamed};
+use crate::harness::body::streamed;
+use crate::harness::client::{Client, full, in_time};
 use crate::harness::forged::assert_only_user;
 use crate::harness::gateway::Received;
 use crate::harness::{Fixture, Site};

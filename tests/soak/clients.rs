@@ -8,8 +8,9 @@ use data_encoding::BASE64;
 use hyper::Request;
 
 use crate::harness::answer::Answer;
+use crate::harness::body::streamed;
 use crate::harness::certs::Authority;
-use crate::harness::client::{Client, Connection, Refused, full, get, streamed};
+use crate::harness::client::{Client, Connection, Refused, full, get};
 use crate::site::{LISTED, REVOKED, World};
 
 /// Requests on one connection.

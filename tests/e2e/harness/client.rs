@@ -6,7 +6,6 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
-use http_body_util::channel::{Channel, Sender as BodySender};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::{Bytes, Incoming};
@@ -43,12 +42,6 @@ pub(crate) fn empty() -> Body {
 
 pub(crate) fn full(content: impl Into<Bytes>) -> Body {
     Full::new(content.into()).boxed()
-}
-
-/// A body that is sent as the test writes it.
-pub(crate) fn streamed() -> (BodySender<Bytes>, Body) {
-    let (sender, body) = Channel::new(1);
-    (sender, body.boxed())
 }
 
 /// A GET with these headers.

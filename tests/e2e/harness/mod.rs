@@ -8,6 +8,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod artifacts;
+pub(crate) mod body;
 pub(crate) mod bootstrap;
 pub(crate) mod certs;
 pub(crate) mod client;

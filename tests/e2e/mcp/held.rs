@@ -1,6 +1,5 @@
 //! Messages that are held: by whatever protocol they come, however they end, whatever changes meanwhile.
 
-use http_body_util::channel::Sender;
 use hyper::body::Bytes;
 use serde_json::json;
 use tokio::runtime::Runtime;
@@ -10,14 +9,15 @@ use super::{
     ALICE, BOB, call, list, pieces, refused, request, rules, said, site, trap, whole, with_trailers,
 };
 use crate::harness::answer::Answer;
+use crate::harness::body::{BodySender, streamed};
 use crate::harness::bootstrap::Bootstrap;
-use crate::harness::client::{Client, Connection, Refused, in_time, streamed};
+use crate::harness::client::{Client, Connection, Refused, in_time};
 use crate::harness::{Fixture, PATIENCE, Site, Update, artifacts, eventually};
 
 /// A request whose body has begun, and which is held.
 struct Held {
     text: String,
-    rest: Sender<Bytes>,
+    rest: BodySender,
     answer: JoinHandle<Result<Answer, Refused>>,
 }
 
