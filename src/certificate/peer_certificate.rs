@@ -42,7 +42,7 @@ pub struct PeerCertificate {
 }
 
 /// The texts by which a record names a certificate.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct CertificateTexts {
     /// SHA-256 of the DER in hex.
     pub sha256: String,

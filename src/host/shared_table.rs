@@ -95,7 +95,7 @@ fn exists(key: &str) -> bool {
     hostcalls::get_shared_data(key).is_ok_and(|(_, cas)| cas.is_some())
 }
 
-/// The name of a slot.
+/// The name of a slot. It is asked for with each request, so it is not formatted.
 fn slot_name(slot: u64) -> String {
     ["mtls_identity.slot.", &slot.to_string()].concat()
 }

@@ -264,15 +264,17 @@ impl<'a> Plugin<'a> {
 
     /// Whether the filter takes this plugin for the other one, which revokes others.
     pub(super) fn is_taken_for(&self, other: &Self) -> bool {
-        let name = |it: &Self| ["name", "root_id"].map(|field| it.node.text(field).to_owned());
-        let machine = |it: &Self| it.node.get("vm_config").map(|node| node.value.clone());
+        let name = |it: &Self| ["name", "root_id"].map(|field| it.node.text(field));
+        let machine = |it: &Self| it.node.get("vm_config").map(|node| node.value);
         let revoked = |it: &Self| {
             let json = it.json();
             let list = json.get("revoked").and_then(Value::as_array);
             list.cloned().unwrap_or_default()
         };
+        // One plugin stands in every chain of a mesh's listener: equal text is not parsed for each pair.
         name(self) == name(other)
             && machine(self) == machine(other)
+            && self.text() != other.text()
             && revoked(self) != revoked(other)
     }
 
@@ -283,8 +285,11 @@ impl<'a> Plugin<'a> {
 
     /// The configuration as it is written; null where it is no JSON.
     pub(super) fn json(&self) -> Value {
-        let text = self.node.text("configuration.value");
-        serde_json::from_str(text).unwrap_or_default()
+        serde_json::from_str(self.text()).unwrap_or_default()
+    }
+
+    fn text(&self) -> &'a str {
+        self.node.text("configuration.value")
     }
 }
 

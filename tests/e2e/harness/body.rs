@@ -1,7 +1,6 @@
 //! A body that is sent as the test writes it.
 
-use std::convert::Infallible;
-
+use futures_util::StreamExt;
 use futures_util::stream::poll_fn;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::HeaderMap;
@@ -34,9 +33,6 @@ impl BodySender {
 /// the writer between two looks of the reader.
 pub(crate) fn streamed() -> (BodySender, Body) {
     let (sender, mut receiver) = mpsc::channel(1);
-    let frames = poll_fn(move |context| {
-        let frame = receiver.poll_recv(context);
-        frame.map(|frame| frame.map(Ok::<_, Infallible>))
-    });
-    (BodySender(sender), StreamBody::new(frames).boxed())
+    let frames = poll_fn(move |context| receiver.poll_recv(context)).map(Ok);
+    (BodySender(sender), BodyExt::boxed(StreamBody::new(frames)))
 }
